@@ -1,0 +1,6 @@
+"""``python -m vertriage``."""
+
+from vertriage.cli import main
+
+if __name__ == "__main__":
+    main()

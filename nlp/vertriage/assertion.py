@@ -1,0 +1,249 @@
+"""Assertion: is a finding said to be there, not to be there, or perhaps there?
+
+ConText (Harkema et al., J Biomed Inform 2009;42:839-51) with rules of our own in ``lexicons/assertion.yaml``: a cue
+reaches forward or backward to the end of its clause, to a word that ends its reach, or so many words far.
+
+>>> from vertriage.pipeline import parse
+>>> def reading(text):
+...     return [(m.label, m.negated, m.hedged) for m in parse(text).sentences[0].mentions if m.label == "cleft"]
+>>> reading("No retropulsion, cleft or mass."), reading("Cleft is not excluded.")
+([('cleft', True, False)], [('cleft', False, True)])
+
+medspaCy's ``ConText`` reads the same kind of rules. It is not used here because it costs 3.7 ms a report for 18 targets
+(``python -m benchmarks.components``), because a rule broken over two lines does not match, and because its reach ends
+only at words listed in the rules, not where the clause ends ("no cleft, T10 shows a new fracture").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vertriage.targets import Mention, SentenceWords
+
+VERBS = frozenset(
+    "is are was were has have had show showed shows demonstrate demonstrated contain contained appear appeared remain remained lie lay measure measured "
+    "extend extended reveal revealed exhibit exhibited lose lost display retain retained return returned occupy involve enhance abut indent narrow "
+    "compress displace cause produce result represent reflect suggest indicate raise favor end terminate reach touch contact efface flatten "
+    "seem seems does do can cannot may might could should would will follow correspond encroach project bulge protrude replace destroy".split()
+)
+"""Finite verbs after which a clause of its own is assumed; past forms that double as participles are left out."""
+
+_PERCEIVED = frozenset(
+    "seen identified present demonstrated evident visible visualized detected appreciated noted found observed apparent shown".split()
+)
+_HARD_STOPS = frozenset([";", "."])
+_QUANTIFIED_NOUNS = 6
+
+
+def clause_starts(words: Sequence[str]) -> list[int]:
+    """Word positions where a new clause with its own subject and verb begins.
+
+    >>> clause_starts("no cleft , the posterior wall is intact".split())
+    [3]
+    >>> clause_starts("no cleft , retropulsion or mass is seen".split())
+    []
+    """
+    starts: list[int] = []
+    size = len(words)
+    for at, word in enumerate(words):
+        if word in (";",):
+            starts.append(at + 1)
+            continue
+        if word == "-" and at + 1 < size:
+            starts.append(at + 1)
+            continue
+        if word not in (",", "and", "while", "whereas", "but", "although", "though", "however"):
+            continue
+        if word in ("while", "whereas", "but", "although", "though", "however"):
+            starts.append(at + 1)
+            continue
+        step = at + 1
+        if word == "," and step < size and words[step] in ("and", "but", "while", "whereas", "although"):
+            step += 1
+        first = step
+        while step < size and step < first + 10:
+            here = words[step]
+            if here in (",", ";", ":", "(", ")", "which", "that", "where", "who", "-"):
+                break
+            if here in ("and", "but", "while") and word == ",":
+                # "..., T9 and T10 are ..." still belongs to one subject
+                if step + 1 < size and words[step + 1] != "<level>" and words[step - 1] != "<level>":
+                    break
+            if here in VERBS:
+                if step == first:
+                    break
+                perceived = any(w in _PERCEIVED for w in words[step + 1 : step + 4]) and here in ("is", "are", "was", "were")
+                listed = "or" in words[first:step]
+                if perceived and listed:
+                    break
+                if perceived and word == "and" and "no" in words[:at] and not any(w in VERBS for w in words[:at]):
+                    break
+                starts.append(first)
+                break
+            step += 1
+        else:
+            continue
+    return sorted(set(starts))
+
+
+def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
+    """Fill ``negated``, ``hedged``, ``asked`` and ``planned`` of every mention of a sentence.
+
+    Args:
+        view: a sentence with its mentions and cues.
+        history: whether the sentence stands in the indication, where a question is the point of the exam.
+    """
+    cues = view.cues
+    if not cues or not view.mentions:
+        return
+    words = view.words
+    false_friends = [(c.start, c.end) for c in cues if c.label == "none"]
+    starts = clause_starts(words)
+    ends = [c.start for c in cues if c.label == "ends"]
+    excepts = [(c.start, c.end) for c in cues if c.label == "except"]
+    for cue in cues:
+        label = cue.label
+        if label not in ("negation", "hedge", "question", "planned"):
+            continue
+        if label == "question" and not history and words[cue.start] not in _ALWAYS_ASKS:
+            continue
+        if any(s <= cue.start and cue.end <= e for s, e in false_friends):
+            continue
+        if label != "negation" and _inside_longer(cue, cues):
+            continue
+        if label == "planned":
+            lo, hi = _clause(len(words), starts, cue)
+            for mention in view.mentions:
+                if mention.label == "augmented" and lo <= mention.start < hi:
+                    mention.planned = True
+            continue
+        direction = cue.attrs.get("direction", "forward")
+        if direction != "backward":
+            start = _quantifier_start(words, cue) if cue.attrs.get("quantifier") else cue.end
+            stop = _forward_stop(words, cue, start, starts, ends, excepts)
+            for mention in view.mentions:
+                if start <= mention.start < stop or (label == "negation" and mention.start < cue.end <= start and False):
+                    _mark(mention, label, history)
+        else:
+            lo = _backward_start(words, cue, starts, ends)
+            for mention in view.mentions:
+                if lo <= mention.start and mention.end <= cue.start:
+                    _mark(mention, label, history)
+
+
+_ALWAYS_ASKS = frozenset(["rule", "r", "to", "evaluate", "assess", "exclude", "ro", "whether"])
+
+
+def _mark(mention: Mention, label: str, history: bool) -> None:
+    if label == "negation":
+        mention.negated = True
+    elif label == "hedge":
+        mention.hedged = True
+        mention.asked = mention.asked or history
+    else:
+        mention.asked = True
+
+
+def _inside_longer(cue: Mention, cues: Sequence[Mention]) -> bool:
+    """A hedge inside a longer negation ("cannot exclude" holds "exclude") is not a cue of its own."""
+    return any(
+        other is not cue
+        and other.start <= cue.start
+        and cue.end <= other.end
+        and other.end - other.start > cue.end - cue.start
+        and other.label in ("hedge", "negation", "none")
+        for other in cues
+    )
+
+
+def _quantifier_start(words: Sequence[str], cue: Mention) -> int:
+    """ "None of the remaining deformities shows edema": the negation starts at the verb."""
+    for at in range(cue.end, min(len(words), cue.end + _QUANTIFIED_NOUNS)):
+        if words[at] in (",", ";"):
+            break
+        if words[at] in VERBS or words[at] == "with":
+            return at + 1
+    return cue.end
+
+
+def _clause(size: int, starts: Sequence[int], cue: Mention) -> tuple[int, int]:
+    lo, hi = 0, size
+    for start in starts:
+        if start <= cue.start:
+            lo = start
+        elif start < hi:
+            hi = start
+            break
+    return lo, hi
+
+
+def _forward_stop(
+    words: Sequence[str], cue: Mention, start: int, starts: Sequence[int], ends: Sequence[int], excepts: Sequence[tuple[int, int]]
+) -> int:
+    stop = len(words)
+    for at in starts:
+        if at > start:
+            stop = min(stop, at)
+            break
+    for at in ends:
+        if at >= start:
+            stop = min(stop, at)
+            break
+    for at, _ in excepts:
+        if at >= start:
+            stop = min(stop, at)
+            break
+    for at in range(start, stop):
+        word = words[at]
+        if word in (";", "which", "(") or (word == ":" and at > start):
+            return at
+        if word == "with" and at > start and cue.label == "negation" and words[at - 1] != "associated":
+            return at
+        if word in ("and", ",") and at + 1 < stop and words[at + 1] in _FRESH:
+            return at
+        if word == "." and at + 1 < len(words):
+            return at
+        if cue.label == "hedge" and word in (",", "and") and at > start:
+            return at
+        if word == "," and at + 1 < stop and cue.label == "negation" and _positive_list(words, at, stop):
+            return at
+    reach = cue.attrs.get("reach")
+    return min(stop, start + int(reach)) if reach else stop
+
+
+_FRESH = frozenset(
+    "there with mild moderate severe marked minimal small new acute chronic old stable unchanged normal preserved intact "
+    "associated approximately about the".split()
+)
+
+
+def _positive_list(words: Sequence[str], at: int, stop: int) -> bool:
+    """After "no X, ..." a comma goes on listing when "or" or "nor" follows; a bare noun phrase is a statement of its own
+    only when it starts with a level or a percentage."""
+    rest = words[at + 1 : stop]
+    if "or" in rest or "nor" in rest:
+        return False
+    return bool(rest) and rest[0] in ("<level>", "<percent>", "<disc>", "<number>")
+
+
+def _backward_start(words: Sequence[str], cue: Mention, starts: Sequence[int], ends: Sequence[int]) -> int:
+    lo = 0
+    for at in starts:
+        if at <= cue.start:
+            lo = at
+    for at in ends:
+        if lo < at < cue.start:
+            lo = at + 1
+    first = words[cue.start]
+    for at in range(cue.start - 1, lo - 1, -1):
+        if words[at] in (";", "(") or (words[at] == "." and at < cue.start - 1):
+            return at + 1
+        if words[at] == ")" and at < cue.start - 1:
+            return at + 1
+        if first in (":", "-") and words[at] == ",":
+            return at + 1
+        if words[at] in ("with", "which") and at < cue.start - 1 and first in ("is", "are", "was", "were", "has", "have"):
+            return lo if words[at] == "with" else at + 1
+        if words[at] == "," and first not in ("is", "are", "was", "were", "cannot", "can", "could", "has", "have", "not", "(is", "remain", "remains"):
+            return at + 1
+    return lo

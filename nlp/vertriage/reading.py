@@ -1,0 +1,623 @@
+"""Reading: what the whole report says of each vertebra.
+
+Findings, impression, history and addendum each speak of the same vertebrae; this stage lets them speak together by the
+annotation guidelines (sections 1 and 4): an addendum overrides all, the impression overrides the findings for status and
+age, the findings override the impression for numbers; what is named beats what is implied, present beats possible
+beats absent.
+
+>>> from vertriage.pipeline import parse
+>>> parsed = parse("FINDINGS: L1 fracture, 30-40%, with edema. No retropulsion. IMPRESSION: Acute L1 fracture.")
+>>> [(f.level, f.acuity, f.marrow_edema, f.height_loss_percent) for f in read_fractures(parsed.views, parsed.links).fractures]
+[('L1', 'acute', 'present', 40.0)]
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from vertriage.levels import ORDER
+from vertriage.linking import EVERY, FOCUS, HEADING, NAMED, REFERENCE, REMAINING, Link
+from vertriage.targets import Mention, SentenceWords
+from vertriage.types import FractureReading
+
+Level = str | None
+Span = tuple[SentenceWords, int, int]
+"""Evidence before it becomes offsets: a sentence and a range of its words."""
+
+MALIGNANT = ("convex_posterior_border", "pedicle_involvement", "soft_tissue_mass", "marrow_replacement", "osseous_destruction")
+_RANK = {level: rank for rank, level in enumerate(ORDER)} | {"T13": 18.5, "L6": 23.5}
+_SECTION_ORDER = {"addendum": 3, "impression": 2, "recommendation": 2, "findings": 1, "history": 0}
+_QUALIFIED = frozenset("new acute other additional further recent subacute second adjacent interval more".split())
+_EXPLAINS = frozenset("physiologic scheuermann schmorl limbus developmental congenital projectional artifactual positional variant constitutional".split())
+_LATER = ("not", "instead", "rather")
+
+
+@dataclass(slots=True)
+class FractureFindings:
+    """What :func:`read_fractures` found: readings from the top of the spine down, the words behind every field, what
+    could not be settled."""
+
+    fractures: list[FractureReading] = field(default_factory=list)
+    spans: list[dict[str, list[Span]]] = field(default_factory=list)
+    review: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Claim:
+    """One statement about one level."""
+
+    value: str
+    how: int
+    link: Link
+
+    @property
+    def section(self) -> int:
+        return _SECTION_ORDER.get(self.link.view.sentence.section, 1)
+
+    @property
+    def span(self) -> Span:
+        return (self.link.view, self.link.mention.start, self.link.mention.end)
+
+
+def read_fractures(views: Sequence[SentenceWords], links: Sequence[Link], *, infection: bool = False) -> FractureFindings:
+    """Merge the links of a report into one reading per vertebra.
+
+    Args:
+        views: the sentences of the report.
+        links: findings with their levels, from :func:`vertriage.linking.link_findings`.
+        infection: whether the report raises spinal infection and no malignancy; destruction and soft tissue are then
+            the infection's.
+    """
+    result = FractureFindings()
+    _correct(views, links)
+    by_label: dict[str, list[Link]] = defaultdict(list)
+    for link in links:
+        by_label[link.mention.label].append(link)
+    cement = _cement(by_label["augmented"])
+    status = _statuses(views, by_label["fracture"], cement)
+    levels = sorted((level for level in status if level), key=lambda level: _RANK.get(level, 99))
+    claims = _attribute_claims(by_label, levels)
+    readings: list[tuple[Level, FractureReading, dict[str, list[Span]]]] = []
+    unnamed = status.get(None)
+    for level in [*levels, *([None] if unnamed else [])]:
+        value, spans = status[level]
+        readings.append((level, *_read_level(level, value, spans, claims, cement, by_label, infection, result.review)))
+    for _, reading, spans in readings:
+        result.fractures.append(reading)
+        result.spans.append(spans)
+    _review(by_label, levels, result.review)
+    return result
+
+
+# --- corrections -----------------------------------------------------------------------------------------------------
+
+
+def _correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:
+    """An addendum that moves a finding ("at T8 and T11, not T7 and T10") renames the levels of the body of the report."""
+    renamed: dict[str, str] = {}
+    for view in views:
+        if view.sentence.section != "addendum" or len(view.groups) < 2:
+            continue
+        for (at, right), (then, wrong) in zip(view.groups, view.groups[1:], strict=False):
+            between = view.words[at + 1 : then]
+            if len(right.levels) != len(wrong.levels) or len(between) > 12:
+                continue
+            if any(word in _LATER for word in between):
+                renamed.update(zip(wrong.levels, right.levels, strict=True))
+            elif ("read" in between or "be" in between or "is" in between) and any(w in between for w in ("should", "actually", "correctly")):
+                renamed.update(zip(right.levels, wrong.levels, strict=True))
+    renamed = {wrong: right for wrong, right in renamed.items() if wrong != right}
+    if not renamed:
+        return
+    for link in links:
+        if link.view.sentence.section == "addendum":
+            link.levels = [level for level in link.levels if level not in renamed] or [renamed.get(level or "", level) for level in link.levels]
+        else:
+            link.levels = [renamed.get(level, level) if level else level for level in link.levels]
+
+
+# --- which vertebrae -------------------------------------------------------------------------------------------------
+
+
+def _cement(links: Sequence[Link]) -> dict[Level, list[Link]]:
+    """Levels that hold cement."""
+    held: dict[Level, list[Link]] = defaultdict(list)
+    sure = [
+        link
+        for link in links
+        if not (link.mention.negated or link.mention.planned or link.mention.asked or link.mention.hedged) and link.mention.value == "present" and link.how >= FOCUS
+    ]
+    for link in sure:
+        for level in link.levels:
+            if link.how != FOCUS or link.view.sentence.section != "recommendation":
+                held[level].append(link)
+    if held:
+        for link in links:
+            if link.mention.value == "maybe" and not (link.mention.negated or link.mention.planned) and link.how == NAMED:
+                for level in link.levels:
+                    held[level].append(link)
+    return held
+
+
+def _statuses(views: Sequence[SentenceWords], links: Sequence[Link], cement: dict[Level, list[Link]]) -> dict[Level, tuple[str, list[Span]]]:
+    claims: dict[Level, list[_Claim]] = defaultdict(list)
+    loose: list[_Claim] = []
+    none_at_all = False
+    demoted: dict[Level, list[_Claim]] = defaultdict(list)
+    for link in links:
+        mention = link.mention
+        history = link.view.sentence.section == "history"
+        if mention.asked:
+            continue
+        value = "absent" if mention.negated else "possible" if mention.hedged else "present"
+        if history and value != "present":
+            continue
+        soft = mention.value == "soft"
+        if soft and value == "present" and _explained(link.view, mention):
+            continue
+        claim = _Claim(value + (" soft" if soft else ""), link.how, link)
+        if link.how in (NAMED, REFERENCE, HEADING) and link.levels:
+            for level in link.levels:
+                claims[level].append(claim)
+        elif link.how == FOCUS and value in ("possible", "present"):
+            for level in link.levels:
+                demoted[level].append(claim)
+        elif value == "absent" and not history:
+            if not soft and not _is_qualified(link):
+                none_at_all = True
+        elif not soft and link.how in (NAMED, EVERY) and value != "absent":
+            loose.append(claim)
+    scheuermann = any(word == "scheuermann" for view in views for word in view.words if view.sentence.section in ("findings", "impression"))
+    status: dict[Level, tuple[str, list[Span]]] = {}
+    for level, mine in claims.items():
+        value = _status(level, mine, demoted.get(level, []), none_at_all, scheuermann)
+        if value is not None:
+            status[level] = (value, [c.span for c in mine if c.value.startswith(value)] or [c.span for c in mine])
+    for level, held in cement.items():
+        if level is not None and (level not in status or status[level][0] == "possible"):
+            status[level] = ("present", [(link.view, link.mention.start, link.mention.end) for link in held])
+    named = [level for level in status if level]
+    if None in status and _summary_only(claims[None], named):
+        del status[None]
+    if not status and not none_at_all and loose:
+        body = [c for c in loose if c.section >= 1]
+        if body:
+            top = [c for c in body if c.value == "present"]
+            status[None] = ("present" if top else "possible", [c.span for c in top or body])
+    return status
+
+
+def _is_qualified(link: Link) -> bool:
+    """ "No new fracture" leaves room for old ones, "no fracture" does not."""
+    words = link.view.words
+    return any(word in _QUALIFIED for word in words[max(0, link.mention.start - 5) : link.mention.end]) or any(
+        word in ("line", "elsewhere", "otherwise") for word in words
+    )
+
+
+def _explained(view: SentenceWords, mention: Mention) -> bool:
+    """A shape that the same sentence explains as no fracture."""
+    words = view.words
+    for at in range(max(0, mention.start - 6), min(len(words), mention.end + 14)):
+        if words[at] in _EXPLAINS:
+            between = words[mention.end : at] if at >= mention.end else words[at + 1 : mention.start]
+            if "and" in between and at > mention.end and words[at] == "schmorl" or ";" in between or "no" in between or "not" in between or "without" in between:
+                continue
+            if words[at] == "schmorl" and at > mention.end and any(level_word in between for level_word in ("<level>",)):
+                continue
+            return True
+    return False
+
+
+def _status(level: Level, claims: Sequence[_Claim], implied: Sequence[_Claim], none_at_all: bool, scheuermann: bool) -> str | None:
+    for section in (3, 2, 1):
+        here = [c for c in claims if c.section == section]
+        values = {c.value for c in here}
+        if not values:
+            continue
+        if "present" in values:
+            # A hedged fracture beside a plain one in the same sentence is the same fracture, explained.
+            return "present"
+        if "possible" in values:
+            return "possible"
+        if values & {"present soft", "possible soft"}:
+            if any(c.value == "possible" for c in implied if c.section == section) and not any(c.value == "present" for c in claims):
+                return "possible"
+            lower = {c.value for c in claims if 0 < c.section < section}
+            if "possible" in lower and "present" not in lower:
+                return "possible"
+            if "absent" in values and section == 1:
+                return None
+            if section == 1 and (none_at_all and not any(c.section >= 2 for c in claims) and not any(c.value == "present" for c in implied) or scheuermann):
+                return None
+            return "present" if "present soft" in values or "present" in lower else "possible"
+        if "absent" in values and section >= 2:
+            if any(c.value == "absent" and not _is_qualified(c.link) for c in here):
+                return None
+            continue
+        if "absent" in values:
+            hard = [c for c in claims if c.section == 0 and c.value == "present"]
+            if not hard or any(not _is_qualified(c.link) for c in here):
+                return None
+    history = [c for c in claims if c.section == 0]
+    if any(c.value.startswith("present") and c.how == NAMED for c in history) and not none_at_all:
+        return "present"
+    return None
+
+
+def _summary_only(claims: Sequence[_Claim], named: Sequence[str]) -> bool:
+    """ "Multiple compression fractures as above" sums up named ones and is no further group."""
+    if not named:
+        return False
+    for claim in claims:
+        words = claim.link.view.words
+        if claim.section == 0:
+            continue
+        region = claim.link.region
+        if claim.section == 1 and not any(group.part == "body" for _, group in claim.link.view.groups):
+            return False
+        if any(word in ("other", "additional", "further", "several", "some", "mid", "lower", "upper") for word in words) and claim.section == 1:
+            return False
+        letters = {"T" if "thoracic" in region else "L" if "lumbar" in region else ""}
+        if region and not any(level[0] in letters for level in named):
+            return False
+    return True
+
+
+# --- what is said of each --------------------------------------------------------------------------------------------
+
+
+def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) -> dict[str, dict[Level, list[_Claim]]]:
+    claims: dict[str, dict[Level, list[_Claim]]] = {}
+    for label in ("marrow_edema", "cleft", "retropulsion", *MALIGNANT):
+        mine: dict[Level, list[_Claim]] = defaultdict(list)
+        every: list[_Claim] = []
+        remaining: list[_Claim] = []
+        for link in by_label[label]:
+            mention = link.mention
+            if mention.asked or link.view.sentence.section in ("history", "comparison"):
+                continue
+            value = _value(link)
+            if value is None:
+                continue
+            claim = _Claim(value, link.how, link)
+            if link.how == EVERY:
+                every.append(claim)
+            elif link.how == REMAINING:
+                remaining.append(claim)
+            else:
+                for level in link.levels:
+                    mine[level].append(claim)
+        for claim in remaining:
+            for level in [*levels, None]:
+                if not any(c.how > EVERY and c.value in ("present", "possible") and c.link.order <= claim.link.order for c in mine[level]):
+                    mine[level].append(claim)
+        for claim in every:
+            if claim.value == "absent" or len(levels) <= 1:
+                for level in [*levels, None]:
+                    mine[level].append(claim)
+        claims[label] = mine
+    return claims
+
+
+def _value(link: Link) -> str | None:
+    """What a finding says once assertion is applied; None when it says nothing."""
+    mention = link.mention
+    value = mention.value or "present"
+    if mention.label == "pedicle_involvement":
+        return _pedicle(link)
+    if value == "absent":
+        return None if mention.negated else "absent"
+    if mention.negated:
+        return "absent"
+    return "possible" if mention.hedged else "present"
+
+
+def _pedicle(link: Link) -> str | None:
+    """A pedicle is involved when the nearest word about it says so."""
+    view, mention = link.view, link.mention
+    best: tuple[int, str, Mention] | None = None
+    for other in view.mentions:
+        if other.label != "pedicle_word" or other.start >= mention.start and other.end <= mention.end:
+            continue
+        between = view.words[mention.end : other.start] if other.start >= mention.end else view.words[other.end : mention.start]
+        if len(between) > 9 or ";" in between:
+            continue
+        if "," in between and other.value == "present" and other.start >= mention.end and len(between) > 5:
+            continue
+        distance = len(between)
+        if best is None or distance < best[0] or (distance == best[0] and other.value == "absent"):
+            best = (distance, other.value or "", other)
+    if best is None:
+        return None
+    if best[1] == "absent":
+        return "absent"
+    if mention.negated or best[2].negated:
+        return "absent"
+    return "possible" if mention.hedged or best[2].hedged else "present"
+
+
+def _settle(claims: Sequence[_Claim]) -> tuple[str, list[Span]]:
+    """The value that stands, and the words it stands on."""
+    if not claims:
+        return "not_stated", []
+    pool = [c for c in claims if c.section == 3 and c.how >= HEADING] or list(claims)
+    strongest = 3 if any(c.how >= HEADING for c in pool) else 2 if any(c.how == FOCUS for c in pool) else 1
+    pool = [c for c in pool if (3 if c.how >= HEADING else 2 if c.how == FOCUS else 1) == strongest or c.value == "present" and c.how == FOCUS]
+    for value in ("present", "possible", "absent"):
+        mine = [c for c in pool if c.value == value]
+        if mine:
+            return value, [c.span for c in mine]
+    return "not_stated", []
+
+
+def _read_level(
+    level: Level,
+    status: str,
+    status_spans: list[Span],
+    claims: dict[str, dict[Level, list[_Claim]]],
+    cement: dict[Level, list[Link]],
+    by_label: dict[str, list[Link]],
+    infection: bool,
+    review: list[str],
+) -> tuple[FractureReading, dict[str, list[Span]]]:
+    spans: dict[str, list[Span]] = {"level": status_spans, "status": status_spans}
+    edema, spans["marrow_edema"] = _settle(claims["marrow_edema"][level])
+    cleft, spans["cleft"] = _settle(claims["cleft"][level])
+    retropulsion, spans["retropulsion"] = _settle(claims["retropulsion"][level])
+    content: str | None = None
+    if cleft in ("present", "possible"):
+        content, spans["cleft_content"] = _content(level, claims["cleft"][level], by_label["cleft_content"])
+    features = []
+    for feature in MALIGNANT:
+        if infection and feature in ("soft_tissue_mass", "osseous_destruction"):
+            continue
+        value, words = _settle(claims[feature][level])
+        if value in ("present", "possible"):
+            features.append(feature)
+            spans.setdefault("malignant_features", []).extend(words)
+    augmented = bool(cement.get(level))
+    if augmented:
+        spans["augmented"] = [(link.view, link.mention.start, link.mention.end) for link in cement[level]]
+    acuity, spans["acuity"] = _acuity(level, by_label["acuity"], by_label["fracture"], spans["marrow_edema"], edema, augmented)
+    if acuity is None:
+        acuity = "indeterminate"
+    height, spans["height_loss_percent"] = _height(level, by_label["percent"])
+    reading = FractureReading.model_construct(
+        level=level,
+        status=status,
+        acuity=acuity,
+        marrow_edema=edema,
+        cleft=cleft,
+        cleft_content=content,
+        height_loss_percent=height,
+        retropulsion=retropulsion,
+        malignant_features=features,
+        augmented=augmented,
+        evidence={},
+    )
+    return reading, spans
+
+
+def _content(level: Level, clefts: Sequence[_Claim], contents: Sequence[Link]) -> tuple[str | None, list[Span]]:
+    """What fills the cleft, from the sentences that speak of it."""
+    orders = {c.link.order for c in clefts if c.value != "absent"}
+    found: set[str] = set()
+    spans: list[Span] = []
+    for link in contents:
+        if link.mention.negated or link.order not in orders or level not in link.levels:
+            continue
+        near = any(
+            c.link.order == link.order and -9 <= link.mention.start - c.link.mention.end <= 12 or c.link.mention.start <= link.mention.start < c.link.mention.end
+            for c in clefts
+            if c.link.order == link.order
+        )
+        if near:
+            found.add(link.mention.value or "")
+            spans.append((link.view, link.mention.start, link.mention.end))
+    if not found:
+        return None, []
+    return ("mixed" if "mixed" in found or len(found) > 1 else found.pop()), spans
+
+
+_ACUITY_RANK = {"acute": 0, "subacute": 1, "chronic": 2, "indeterminate": 3}
+
+
+def _acuity(level: Level, links: Sequence[Link], fractures: Sequence[Link], edema_spans: list[Span], edema: str, augmented: bool) -> tuple[str | None, list[Span]]:
+    stated: dict[int, list[tuple[int, int, int, str, Link]]] = defaultdict(list)
+    for link in links:
+        mention = link.mention
+        value = mention.value or ""
+        if value == "progressed" or level not in link.levels or link.how < FOCUS or mention.asked:
+            continue
+        if mention.negated and not mention.attrs.get("weak"):
+            continue
+        section = _SECTION_ORDER.get(link.view.sentence.section, 1)
+        near = _near_fracture(link, fractures)
+        if mention.hedged and not _hedged_fracture(link, fractures):
+            continue
+        if near > 8 and _other_subject(link):
+            continue
+        strength = 0 if mention.attrs.get("overrides") else 1 if near <= 4 and link.how >= HEADING else 2 if link.how >= HEADING else 3
+        stated[section].append((strength, 1 if mention.attrs.get("weak") else 0, _ACUITY_RANK[value], value, link))
+    for section in (3, 2, 1):
+        if stated[section]:
+            best = min(stated[section], key=lambda item: item[:3])
+            value = best[3]
+            words = [(item[4].view, item[4].mention.start, item[4].mention.end) for item in stated[section] if item[3] == value]
+            return value, words
+    if edema == "present":
+        return "acute", edema_spans
+    if stated[0]:
+        best = min(stated[0], key=lambda item: item[:3])
+        return best[3], [(best[4].view, best[4].mention.start, best[4].mention.end)]
+    if edema == "absent":
+        return "chronic", edema_spans
+    if augmented:
+        return "chronic", []
+    return None, []
+
+
+def _near_fracture(link: Link, fractures: Sequence[Link]) -> int:
+    return min(
+        (
+            min(abs(other.mention.start - link.mention.end), abs(link.mention.start - other.mention.end))
+            for other in fractures
+            if other.order == link.order
+        ),
+        default=99,
+    )
+
+
+def _hedged_fracture(link: Link, fractures: Sequence[Link]) -> bool:
+    return any(other.order == link.order and other.mention.hedged for other in fractures)
+
+
+def _other_subject(link: Link) -> bool:
+    """ "unchanged" said of cement, a node or the alignment says nothing of the age of the fracture."""
+    view, mention = link.view, link.mention
+    for other in reversed(view.mentions):
+        if other.label == "lesion_noun" and other.end <= mention.start and mention.start - other.end <= 4:
+            return view.words[other.start] != "cement"
+    return any(other.label == "lesion_noun" and 0 <= other.start - mention.end <= 2 for other in view.mentions)
+
+
+_RETAINED = frozenset("retain retained retaining preserved remaining residual".split())
+_PRIOR = frozenset("previously prior formerly originally earlier initially".split())
+
+
+def _height(level: Level, links: Sequence[Link]) -> tuple[float | None, list[Span]]:
+    found: list[tuple[int, int, int, float, Link]] = []
+    for link in links:
+        if level not in link.levels or link.value is None or link.how < FOCUS:
+            continue
+        section = link.view.sentence.section
+        if section == "history" and link.how < NAMED:
+            continue
+        value = height_loss(link.view, link.mention.start, link.value, named=link.how >= HEADING)
+        if value is None:
+            continue
+        order = {"addendum": 0, "findings": 1, "impression": 2, "recommendation": 2}.get(section, 3)
+        found.append((order, 0 if link.how >= HEADING else 1, link.order, value, link))
+    if not found:
+        return None, []
+    best = min(found, key=lambda item: (item[0], item[1], item[2]))
+    same = [item for item in found if item[:3] == best[:3]]
+    value = max(item[3] for item in same)
+    return value, [(item[4].view, item[4].mention.start, item[4].mention.end) for item in same if item[3] == value]
+
+
+def height_loss(view: SentenceWords, at: int, value: float, *, named: bool) -> float | None:
+    """The loss of height that the percentage at word ``at`` states, None when it measures something else or is a
+    former value.
+
+    Args:
+        view: the sentence.
+        at: word position of the percentage.
+        value: the percentage.
+        named: whether a level is named with it; a bare percentage then counts ("T7: biconcave, 25%").
+    """
+    words = view.words
+    lo, hi = max(0, at - 12), min(len(words), at + 12)
+    before, after = words[lo:at], words[at + 1 : hi]
+    for index in range(len(before) - 1, -1, -1):
+        if before[index] == ";":
+            before = before[index + 1 :]
+            break
+    if ";" in after:
+        after = after[: after.index(";")]
+    if _former(words, before, after, at):
+        return None
+    height = other = 99
+    for mention in view.mentions:
+        if mention.label not in ("height_loss", "not_height", "mimic"):
+            continue
+        if mention.start <= at < mention.end:
+            if mention.label == "mimic" and "height_loss" in mention.entry.blocks:
+                return None
+            if mention.label == "height_loss":
+                height = 0
+            elif mention.label == "not_height":
+                other = 0
+            continue
+        if mention.label == "mimic":
+            continue
+        distance = at - mention.end if mention.end <= at else mention.start - at - 1
+        gap = words[mention.end : at] if mention.end <= at else words[at + 1 : mention.start]
+        if ";" in gap or distance > 12:
+            continue
+        distance += 4 * sum(word in (",", "(", ")", "and") for word in gap) + (1 if mention.end <= at else 0)
+        if mention.label == "height_loss":
+            height = min(height, distance)
+        else:
+            other = min(other, distance)
+    if other < height:
+        return None
+    if height == 99 and not named:
+        return None
+    tail = " ".join(after[:4])
+    if before[-1:] == ["to"] and any(tail.startswith(phrase) for phrase in ("of its", "of normal", "of the normal", "of expected", "of the expected", "of original", "of the original", "of adjacent", "of the height")):
+        return 100 - value
+    if any(word in _RETAINED for word in before[-4:]) and ("height" in after[:6] or "height" in before[-6:]) and "loss" not in before[-6:] + after[:4]:
+        return 100 - value
+    return value
+
+
+def _former(words: Sequence[str], before: Sequence[str], after: Sequence[str], at: int) -> bool:
+    """Whether the percentage is what the height loss used to be."""
+    last = before[-4:]
+    if before[-1:] in (["not"], ["from"]) or before[-2:] in (["instead", "of"], ["rather", "than"]):
+        return True
+    if any(word in _PRIOR for word in last) and not any(word in ("now", "currently", ",", ")") for word in last):
+        return True
+    if any(word in _PRIOR for word in after[:2]):
+        return True
+    opened = next((i for i in range(at - 1, max(-1, at - 10), -1) if words[i] in ("(", ")")), None)
+    if opened is not None and words[opened] == "(":
+        inner = words[opened + 1 : at]
+        rest = words[at + 1 : at + 9]
+        rest = rest[: rest.index(")")] if ")" in rest else rest
+        if any(w in ("was", "from", "formerly", "compared", "vs", "versus", "cf", "before", "ago") or w in _PRIOR for w in inner) or any(
+            w in ("ago", "at", "before", "previously", "initially") or w in _PRIOR for w in rest
+        ):
+            return True
+        if "in" in rest and "<number>" in rest or "on" in rest:
+            return True
+    compared = before[-6:]
+    if any(word in ("compared", "versus", "vs", "unlike") for word in compared) and "height" not in after[:4]:
+        return True
+    return len(before) >= 1 and before[-1] == "was" and any(word in ("now", "currently") for word in before)
+
+
+# --- what stays open -------------------------------------------------------------------------------------------------
+
+
+def _review(by_label: dict[str, list[Link]], levels: Sequence[str], review: list[str]) -> None:
+    """Say where a finding could belong to more than one vertebra and no rule decides."""
+    if len(levels) < 2:
+        return
+    names = {"marrow_edema": "marrow edema", "cleft": "an intravertebral cleft", "retropulsion": "retropulsion"}
+    for label, name in names.items():
+        for link in by_label[label]:
+            if _value(link) not in ("present", "possible") or link.view.sentence.section == "history":
+                continue
+            if link.how == EVERY:
+                review.append(f"The report states {name} without naming the level, and describes several fractures.")
+                break
+            if link.how == FOCUS and link.ambiguous:
+                review.append(f"It is not certain that {name} is meant for each of {', '.join(str(level) for level in link.levels)}.")
+                break
+
+
+def iter_spans(spans: Iterable[Span]) -> Iterable[tuple[int, int, SentenceWords]]:
+    """Token ranges of word ranges, without repetition."""
+    seen: set[tuple[int, int]] = set()
+    for view, start, end in spans:
+        if not view.words or start >= len(view.words):
+            continue
+        key = (view.first_token[start], view.last_token[max(start, end - 1)])
+        if key not in seen:
+            seen.add(key)
+            yield key[0], key[1], view

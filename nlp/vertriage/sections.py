@@ -1,0 +1,185 @@
+"""Sections of a radiology report.
+
+Before: one string. After: stretches of it named ``title``, ``history``, ``technique``, ``comparison``, ``findings``,
+``impression``, ``recommendation``, ``addendum`` or ``other``; a report without headings is findings throughout, but
+for a line that names the examination and an opening paragraph that reads like a referral.
+
+>>> [(s.name, text[s.start:s.end]) for text in ["INDICATION: Pain.\\nFINDINGS: L1 fracture.\\nIMPRESSION: As above."]
+...  for s in find_sections(text)]
+[('history', ' Pain.\\n'), ('findings', ' L1 fracture.\\n'), ('impression', ' As above.')]
+
+medspaCy's ``Sectionizer`` does the same job from the same kind of rules. It is not used here because it costs 3.6 ms a
+report (``python -m benchmarks.components``), more than all stages of this package together, because it needs the text
+tokenised first, and because it cannot tell a heading from the same word inside a line that an export has unwrapped.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from vertriage.lexicon import LexiconError, lexicon_dir, load_yaml
+from vertriage.text import fold
+from vertriage.types import SectionName
+
+_SHORT = {"title", "history", "technique", "comparison"}
+"""Sections that a blank line ends when no later heading opens the findings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section: its ``name``, and offsets of its body (the heading itself lies before ``start``)."""
+
+    name: SectionName
+    start: int
+    end: int
+
+
+class SectionRules:
+    """Headings and openings, compiled from ``sections.yaml``. Raises :class:`LexiconError` when the file is unusable."""
+
+    def __init__(self, directory: Path | None = None) -> None:
+        path = (directory or lexicon_dir()) / "sections.yaml"
+        if not path.exists():
+            raise LexiconError(f"sections.yaml is missing from {path.parent}; copy it from the shipped lexicons.")
+        content = load_yaml(path)
+        self.name_of: dict[str, SectionName] = {}
+        for name, headings in content["sections"].items():
+            for heading in headings:
+                self.name_of[_key(str(heading))] = name
+        alternatives = "|".join(
+            re.escape(heading).replace(r"\ ", r"[ _]+") for heading in sorted(self.name_of, key=len, reverse=True)
+        )
+        date = r"(?:\s*[(\[][^)\]\n]{1,40}[)\]])?"
+        self.heading = re.compile(
+            rf"(?P<line>^[ \t>*#=_-]*(?:\d{{1,2}}[.)]\s*)?(?P<a>{alternatives})(?:\(s\))?{date}[ \t*_]*(?:(?P<sep>:|-{{1,2}}(?=\s)|\u2013(?=\s)|=)|(?P<eol>[ \t.]*$)))"
+            rf"|(?P<inline>(?<=[.?!;:)\]\s*]) *(?P<b>{alternatives}){date}\s*:)",
+            re.IGNORECASE | re.MULTILINE,
+        )
+        openings = "|".join(content["history_openings"])
+        self.history_opening = re.compile(rf"\s*(?:{openings})", re.IGNORECASE)
+        self.exam_line = re.compile(content["exam_line"], re.IGNORECASE)
+
+
+@lru_cache(maxsize=8)
+def section_rules(directory: Path | None = None) -> SectionRules:
+    """The rules of a lexicon folder, compiled once."""
+    return SectionRules(directory)
+
+
+def _key(heading: str) -> str:
+    return re.sub(r"[\s_]+", " ", heading.strip().lower())
+
+
+def find_sections(text: str, rules: SectionRules | None = None) -> list[Section]:
+    """The sections of a report in text order; together they cover everything but the headings."""
+    rules = rules or section_rules()
+    folded = fold(text)
+    found: list[tuple[SectionName, int, int]] = []  # name, start of heading, start of body
+    for match in rules.heading.finditer(folded):
+        word = match.group("a") or match.group("b")
+        if match.group("b"):
+            at = match.start("b")
+            if not word[0].isupper() or not _opens_sentence(folded, at):
+                continue
+        elif match.group("eol") is not None and not word[0].isupper():
+            continue
+        found.append((rules.name_of[_key(word)], match.start("b") if match.group("b") else match.start(), match.end()))
+    sections: list[Section] = []
+    first = found[0][1] if found else len(text)
+    later_findings = any(name == "findings" for name, _, _ in found)
+    if folded[:first].strip():
+        sections += _unheaded(folded, 0, first, rules, opening=True)
+    for number, (name, _, body) in enumerate(found):
+        end = found[number + 1][1] if number + 1 < len(found) else len(text)
+        findings_follow = any(n == "findings" for n, _, _ in found[number + 1 :])
+        if name in _SHORT and not findings_follow and not (later_findings and name != "history" and number == 0):
+            cut = _short_end(folded, body, end, rules)
+            sections.append(Section(name, body, cut))
+            if folded[cut:end].strip():
+                sections += _unheaded(folded, cut, end, rules, opening=name == "title")
+        else:
+            sections.append(Section(name, body, end))
+    return sections
+
+
+def _opens_sentence(text: str, at: int) -> bool:
+    before = text[:at].rstrip(" \t*")
+    return not before or before[-1] in ".?!;:)]\n" or (text[at : at + 4].isupper() and text[at - 1 : at] in (" ", "\n"))
+
+
+def _short_end(text: str, start: int, end: int, rules: SectionRules) -> int:
+    """Where a history, technique or comparison without a findings heading after it gives way to the findings."""
+    for match in re.finditer(r"\n[ \t]*", text[start:end]):
+        at = start + match.end()
+        if not text[start:at].strip():
+            continue
+        if text[at : at + 1] == "\n":
+            return at
+        line = text[at : text.find("\n", at) if text.find("\n", at) >= 0 else end]
+        if rules.exam_line.match(line) and len(line) < 100:
+            return at
+        previous = text[text.rfind("\n", 0, start + match.start()) + 1 : start + match.start()].rstrip()
+        if previous.endswith((".", "?")) and len(previous) > 90 and not text[at : at + 1].islower():
+            return at
+    return end
+
+
+def _unheaded(text: str, start: int, end: int, rules: SectionRules, *, opening: bool) -> list[Section]:
+    """Split text before the first heading into title, referral and findings."""
+    sections: list[Section] = []
+    at = start
+    state = opening
+    for block in re.finditer(r"(?:[^\n]*\S[^\n]*(?:\n|$))+|\s+", text[start:end]):
+        lo, hi = start + block.start(), start + block.end()
+        body = text[lo:hi]
+        if not body.strip():
+            continue
+        if state:
+            line_end = body.find("\n")
+            line = body if line_end < 0 else body[:line_end]
+            exam = rules.exam_line.match(line)
+            if exam and ":" not in line[exam.end() : -1] and len(line) < 130 and not _is_prose(line):
+                cut = lo + len(line)
+                sections.append(Section("title", lo, cut))
+                while body[cut - lo :].strip():
+                    rest = body[cut - lo :].lstrip("\n")
+                    cut = hi - len(rest)
+                    nxt = rest.split("\n", 1)[0]
+                    if rules.exam_line.match(nxt) and len(nxt) < 130 and not _is_prose(nxt) and ":" not in nxt[:-1]:
+                        sections.append(Section("title", cut, cut + len(nxt)))
+                        cut += len(nxt)
+                        continue
+                    break
+                lo = cut
+                body = text[lo:hi]
+                if not body.strip():
+                    at = hi
+                    continue
+            if rules.history_opening.match(body) and (len(body) < 420 or "?" in body):
+                cut = _short_end(text, lo, hi, rules)
+                sections.append(Section("history", lo, cut))
+                lo = cut
+                if not text[lo:hi].strip():
+                    at = hi
+                    continue
+        state = False
+        at = lo
+        break
+    if text[at:end].strip() and (not sections or sections[-1].end <= at) and not (sections and at >= end):
+        sections.append(Section("findings", at, end))
+    return sections
+
+
+def _is_prose(line: str) -> bool:
+    return line.rstrip().endswith(".") and len(line.split()) > 9
+
+
+def section_at(sections: list[Section], offset: int) -> SectionName:
+    """The section an offset lies in, ``findings`` when it lies in none."""
+    starts = [section.start for section in sections]
+    index = bisect_right(starts, offset) - 1
+    return sections[index].name if index >= 0 else "findings"

@@ -1,0 +1,232 @@
+"""Target matching: the words of each sentence, and what the lexicons find in them.
+
+A sentence becomes a list of spelled words in which a list of vertebrae is one word (``<level>``, ``<disc>``), a
+percentage is one word (``<percent>``) and hyphens inside words are gone; the lexicon's automaton runs over that list.
+A sentence without a letter of interest costs one pass over its words and nothing else.
+
+>>> from vertriage.pipeline import parse
+>>> parsed = parse("T8 and T9: wedge fractures, 30-40%, no sacral fracture.")
+>>> parsed.sentences[0].words
+['<level>', ':', 'wedge', 'fracture', ',', '<percent>', ',', 'no', 'sacral', 'fracture', '.']
+>>> [m.label for m in parsed.sentences[0].mentions if m.label == "fracture"]
+['fracture']
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from vertriage.levels import LevelGroup
+from vertriage.lexicon import Entry, Lexicon
+from vertriage.sentences import Sentence
+from vertriage.tokenizer import LEVEL, MARK, NUMBER, Tokens
+
+_PERCENT_WORDS = frozenset(["%", "percent", "pct"])
+_MORE = frozenset([">", "<", "~", "approximately"])
+
+
+@dataclass(slots=True)
+class Mention:
+    """Words of a sentence that the lexicon knows.
+
+    ``start``/``end`` are word positions in the sentence. ``value`` is what the words mean by themselves; assertion
+    fills ``negated``, ``hedged``, ``asked`` and ``planned``; linking fills ``levels`` and how it found them.
+    """
+
+    label: str
+    value: str | None
+    start: int
+    end: int
+    entry: Entry
+    negated: bool = False
+    hedged: bool = False
+    asked: bool = False
+    planned: bool = False
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        return self.entry.attrs
+
+
+@dataclass(slots=True)
+class Percent:
+    """A percentage at word ``at``; ``value`` is the upper end of a range."""
+
+    at: int
+    value: float
+
+
+@dataclass(slots=True)
+class SentenceWords:
+    """A sentence as the later stages see it."""
+
+    sentence: Sentence
+    words: list[str]
+    first_token: list[int]
+    last_token: list[int]
+    groups: list[tuple[int, LevelGroup]] = field(default_factory=list)
+    """Word position and level mention, in order."""
+    percents: list[Percent] = field(default_factory=list)
+    mentions: list[Mention] = field(default_factory=list)
+    cues: list[Mention] = field(default_factory=list)
+    """ConText cues and references, kept apart from the findings they act on."""
+
+
+CUES = frozenset(["negation", "hedge", "question", "planned", "historical", "ends", "except", "none", "respectively", "speculation_strength"])
+_REFERENCE = frozenset(["reference", "unnamed"])
+
+
+def sentence_words(
+    tokens: Tokens, spelled: Sequence[str], groups: Sequence[LevelGroup], sentence: Sentence
+) -> SentenceWords:
+    """Turn the tokens of one sentence into words."""
+    lo = bisect_left(tokens.start, sentence.start)
+    hi = bisect_left(tokens.start, sentence.end)
+    words: list[str] = []
+    first: list[int] = []
+    last: list[int] = []
+    result = SentenceWords(sentence, words, first, last)
+    kind, start, end = tokens.kind, tokens.start, tokens.end
+    number = bisect_left(groups, lo, key=lambda g: g.start)
+    at = lo
+    while at < hi:
+        if number < len(groups) and groups[number].start <= at:
+            group = groups[number]
+            number += 1
+            if group.end <= at:
+                continue
+            stop = min(group.end, hi)
+            result.groups.append((len(words), group))
+            words.append("<disc>" if group.part == "disc" else "<sacral>" if group.part == "sacral" else "<level>")
+            first.append(at)
+            last.append(stop - 1)
+            at = stop
+            continue
+        word = spelled[at]
+        token_kind = kind[at]
+        if token_kind == NUMBER:
+            stop, value = _percent(tokens, spelled, at, hi)
+            if value is not None:
+                if words and words[-1] in _MORE:
+                    words.pop()
+                    first_at = first.pop()
+                    last.pop()
+                else:
+                    first_at = at
+                result.percents.append(Percent(len(words), value))
+                words.append("<percent>")
+                first.append(first_at)
+                last.append(stop - 1)
+                at = stop
+                continue
+            word = word if len(word) == 1 else "<number>"
+        elif token_kind == MARK:
+            if word == "-" or word == "--":
+                tight_left = at > lo and end[at - 1] == start[at]
+                tight_right = at + 1 < hi and start[at + 1] == end[at]
+                if word == "-" and tight_left and tight_right:
+                    at += 1
+                    continue
+                word = "-"
+            elif word in ("|", "="):
+                word = ":"
+            elif word == "#":
+                if at + 1 < hi and kind[at + 1] == NUMBER and start[at + 1] == end[at]:
+                    at += 1
+                    continue
+            elif word in ("*", '"', "'", "_"):
+                at += 1
+                continue
+        elif token_kind == LEVEL:
+            word = word.replace("-", "").replace(" ", "")
+        words.append(word)
+        first.append(at)
+        last.append(at)
+        at += 1
+    return result
+
+
+def _percent(tokens: Tokens, spelled: Sequence[str], at: int, hi: int) -> tuple[int, float | None]:
+    """The percentage that starts at a number: (token after it, value), or (at, None)."""
+    step = at + 1
+    value = _number(spelled[at])
+    if step < hi and spelled[step] in _PERCENT_WORDS or step < hi and spelled[step] == "per" and step + 1 < hi and spelled[step + 1] in ("cent", "cents"):
+        step += 2 if spelled[step] == "per" else 1
+        # "30% to 40%", "30%-40%"
+        if step + 2 < hi and spelled[step] in ("-", "to", "--") and tokens.kind[step + 1] == NUMBER and spelled[step + 2] in _PERCENT_WORDS:
+            upper = _number(spelled[step + 1])
+            if upper is not None and value is not None and upper > value and not _from_before(spelled, at):
+                return step + 3, upper
+        return step, value
+    if step + 2 < hi and spelled[step] in ("-", "to", "--", "and", "/") and tokens.kind[step + 1] == NUMBER and spelled[step + 2] in _PERCENT_WORDS:
+        upper = _number(spelled[step + 1])
+        if upper is not None and value is not None and upper > value and upper <= 100 and (spelled[step] not in ("and", "/") or spelled[at - 1] == "between" or spelled[step] == "/"):
+            return step + 3, upper
+    return at, None
+
+
+def _from_before(spelled: Sequence[str], at: int) -> bool:
+    """ "from 20% to 50%" is a change, not a range."""
+    return at > 0 and spelled[at - 1] in ("from", "progressed", "increased")
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text.replace(",", "."))
+    except ValueError:
+        return None
+    return value if 0 <= value <= 100 else None
+
+
+def match_targets(view: SentenceWords, lexicon: Lexicon) -> None:
+    """Fill ``view.mentions`` and ``view.cues`` with what the lexicon finds.
+
+    Within a label the longest match wins; a mimic removes the findings it blocks unless one of them is longer and
+    contains it.
+    """
+    found = lexicon.find(view.words)
+    if not found:
+        return
+    held: dict[str, list[Mention]] = {}
+    for match in found:
+        entry = match.entry
+        mine = held.setdefault(entry.label, [])
+        if mine and match.start < mine[-1].end:
+            if match.end - match.start > mine[-1].end - mine[-1].start and match.end > mine[-1].end:
+                mine.pop()
+            elif match.end <= mine[-1].end or mine[-1].start == match.start:
+                continue
+            elif entry.label not in CUES:
+                continue
+        mine.append(Mention(entry.label, entry.value, match.start, match.end, entry))
+    blocked: list[tuple[int, int, frozenset[str]]] = [
+        (m.start, m.end, m.entry.blocks) for m in held.get("mimic", ())
+    ]
+    for label, mentions in held.items():
+        if label in CUES or label in _REFERENCE:
+            view.cues.extend(mentions)
+        elif label != "mimic":
+            for mention in mentions:
+                if any(
+                    label in labels
+                    and mention.start < stop
+                    and mention.end > start
+                    and not (mention.start <= start and mention.end >= stop and mention.end - mention.start > stop - start)
+                    for start, stop, labels in blocked
+                ):
+                    continue
+                view.mentions.append(mention)
+    for start, stop, _ in blocked:
+        view.mentions.append(Mention("mimic", None, start, stop, _MIMIC))
+    view.mentions.sort(key=_position)
+    view.cues.sort(key=_position)
+
+
+_MIMIC = Entry("mimic")
+
+
+def _position(mention: Mention) -> tuple[int, int]:
+    return (mention.start, mention.end)
