@@ -37,6 +37,7 @@ from vertriage.writers import SCHEMAS, Rows, to_rows
 
 if TYPE_CHECKING:
     import pandas as pd
+
     from vertriage.pipeline import Reader
 
 TableName = Literal["reports", "fractures", "evidence"]
@@ -187,6 +188,14 @@ def _process_parallel(
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(work.lexicons,))
 
+    def submit(chunk: list[InputRecord | Reject]) -> Future[list[Rows | Reject]]:
+        try:
+            return pool.submit(_read_chunk, chunk, work)
+        except BrokenProcessPool as error:  # already known to be broken: the same as finding out when waiting
+            failed: Future[list[Rows | Reject]] = Future()
+            failed.set_exception(error)
+            return failed
+
     pool = new_pool()
     pending: deque[tuple[list[InputRecord | Reject], Future[list[Rows | Reject]]]] = deque()
     try:
@@ -203,7 +212,7 @@ def _process_parallel(
             return
         while True:
             while len(pending) < workers * 3 and (chunk := list(islice(items, chunk_size))):
-                pending.append((chunk, pool.submit(_read_chunk, chunk, work)))
+                pending.append((chunk, submit(chunk)))
             if not pending:
                 return
             chunk, future = pending.popleft()
@@ -216,7 +225,7 @@ def _process_parallel(
                 pool = new_pool()
                 for item in again:
                     try:
-                        yield from pool.submit(_read_chunk, [item], work).result()
+                        yield from submit([item]).result()
                     except BrokenProcessPool:
                         pool = new_pool()
                         yield _failed(item, "its process died") if isinstance(item, InputRecord) else item

@@ -57,13 +57,15 @@ def clause_starts(words: Sequence[str]) -> list[int]:
         if word in ("while", "whereas", "but", "although", "though", "however"):
             starts.append(at + 1)
             continue
+        if word == "and" and not any(w in VERBS or w in ("with", "without", "no") for w in words[starts[-1] if starts else 0 : at]):
+            continue  # two nouns share the verb that follows
         step = at + 1
         if word == "," and step < size and words[step] in ("and", "but", "while", "whereas", "although"):
             step += 1
         first = step
         while step < size and step < first + 10:
             here = words[step]
-            if here in (",", ";", ":", "(", ")", "which", "that", "where", "who", "-"):
+            if here in (",", ";", ":", "(", ")", "-"):
                 break
             if here in ("and", "but", "while") and word == ",":
                 # "..., T9 and T10 are ..." still belongs to one subject
@@ -103,9 +105,11 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
     excepts = [(c.start, c.end) for c in cues if c.label == "except"]
     for cue in cues:
         label = cue.label
-        if label not in ("negation", "hedge", "question", "planned"):
+        if label.endswith("_backward"):
+            label = label[:-9]
+        elif label not in ("negation", "hedge", "question", "planned"):
             continue
-        if label == "question" and not history and words[cue.start] not in _ALWAYS_ASKS:
+        if label == "question" and not history and not (words[cue.start] in _ALWAYS_ASKS or words[cue.end - 1] == "for" or words[cue.start : cue.start + 2] == ["to", "exclude"]):
             continue
         if any(s <= cue.start and cue.end <= e for s, e in false_friends):
             continue
@@ -117,21 +121,23 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
                 if mention.label == "augmented" and lo <= mention.start < hi:
                     mention.planned = True
             continue
-        direction = cue.attrs.get("direction", "forward")
-        if direction != "backward":
+        if not cue.label.endswith("_backward"):
             start = _quantifier_start(words, cue) if cue.attrs.get("quantifier") else cue.end
             stop = _forward_stop(words, cue, start, starts, ends, excepts)
             for mention in view.mentions:
-                if start <= mention.start < stop or (label == "negation" and mention.start < cue.end <= start and False):
+                if start <= mention.start < stop:
                     _mark(mention, label, history)
         else:
+            if words[cue.start] in (":", "-") and cue.end < len(words) and words[cue.end] not in _AFTER_VALUE:
+                continue  # "Epidural space: no abscess" is no value of the label
             lo = _backward_start(words, cue, starts, ends)
             for mention in view.mentions:
                 if lo <= mention.start and mention.end <= cue.start:
                     _mark(mention, label, history)
 
 
-_ALWAYS_ASKS = frozenset(["rule", "r", "to", "evaluate", "assess", "exclude", "ro", "whether"])
+_ALWAYS_ASKS = frozenset("rule r ro whether".split())
+_AFTER_VALUE = frozenset(". ; , ) (".split())
 
 
 def _mark(mention: Mention, label: str, history: bool) -> None:

@@ -50,7 +50,8 @@ _PART = re.compile(
     r"\$\w+|\{\d+\}|<\w+>|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)|\[(?:[^\[\]]|\[[^\[\]]*\])*\]|\S+"
 )
 _COMMON = "common"  # the lexicon's list of frequent words
-_HEAD = re.compile(r"\b[a-z]{1,4}")
+_HEAD_LETTERS = 4
+_HEAD = re.compile(rf"\b[a-z]{{1,{_HEAD_LETTERS}}}")
 _STOPS = (". ", ".\n", "; ", "? ", "\n\n")  # no phrase goes past one of these
 _SENTENCE_END = re.compile(r"[.!](?=\s|$)|[;?]|\n[ \t\r]*\n")
 
@@ -98,12 +99,11 @@ def _heads(lowered: str) -> frozenset[str]:
 def _compile(phrases: Iterable[Any], macros: Mapping[str, Any]) -> _Phrases:
     built = [_sequence(str(phrase).lower(), macros) for phrase in phrases]
     expression = "|".join(pattern for pattern, _ in built)
-    guards = frozenset(guard for _, own in built for guard in own)
-    # "severely" never occurs without "severe"
     by_head: dict[str, list[str]] = {}
-    for guard in guards:
-        if not any(guard.startswith(other) for other in guards if other != guard):
-            by_head.setdefault(_HEAD.findall(guard)[0], []).append(guard)
+    for guard in sorted({guard for _, own in built for guard in own}):
+        known = by_head.setdefault(_HEAD.findall(guard)[0], [])
+        if not any(guard.startswith(shorter) for shorter in known):
+            known.append(guard)
     return _Phrases(re.compile(rf"\b(?:{expression})(?!\w)"), by_head)
 
 
@@ -136,7 +136,10 @@ def _sequence(phrase: str, macros: Mapping[str, Any]) -> tuple[str, list[str]]:
             guards = [guard for _, own in built for guard in own]
         else:
             stem = part.rstrip("*")
-            inner, guards = re.escape(stem) + (r"\w*" if part.endswith("*") else r"(?!\w)"), [stem.lower()]
+            open_end = part.endswith("*")
+            inner, guards = re.escape(stem) + (r"\w*" if open_end else r"(?!\w)"), [stem]
+            if open_end and len(stem) < _HEAD_LETTERS:
+                guards = [""]  # its words have many heads
         if joined:  # nothing before it, or only optional words that bring their own space
             expression += rf"(?:{inner}{_BETWEEN})?" if optional else inner
             joined = optional
@@ -147,9 +150,10 @@ def _sequence(phrase: str, macros: Mapping[str, Any]) -> tuple[str, list[str]]:
     return expression, best
 
 
-def _telling(guards: Sequence[str], macros: Mapping[str, Any]) -> tuple[bool, int, int]:
-    """How well guards narrow a search down: none of them frequent, all of them long, few of them."""
-    return macros[_COMMON].isdisjoint(guards), min(map(len, guards)), -len(guards)
+def _telling(guards: Sequence[str], macros: Mapping[str, Any]) -> tuple[bool, bool, int, int]:
+    """How well guards narrow a search down: none of them empty or frequent, all of them long, few of them."""
+    shortest = min(map(len, guards))
+    return shortest > 0, macros[_COMMON].isdisjoint(guards), shortest, -len(guards)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -292,7 +292,7 @@ def _list(tokens: Tokens, words: list[str], at: int, first: str) -> LevelGroup:
             nxt = _parse(letter + words[step])
         else:
             nxt = None
-        if nxt is None:
+        if nxt is None or nxt in levels:
             break
         if ranged:
             if nxt[0] == "S" and levels[-1] != "L5" or _RANK.get(nxt, 99) <= _RANK.get(levels[-1], -1):

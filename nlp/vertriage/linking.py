@@ -48,7 +48,7 @@ _SIDES = frozenset(
     "posterior anterior inferior superior lower upper left right central middle mid lateral medial caudal cranial both posteroinferior ventral dorsal "
     "marrow vertebral".split()
 )
-_CONNECTORS = frozenset(", and & + or plus / as well together along also to".split())
+_DETERMINERS = frozenset("and or the a an there this these that its their".split())
 _FILLERS = frozenset(
     "of at in the also as well both with to a an lesser extent degree less more less acute subacute chronic old new recent remote healed healing stable mild moderate "
     "severe minor marked slight minimal prior possible probable known unchanged level vertebra vertebral body vertebral_body together along possibly probably "
@@ -165,6 +165,8 @@ def _heading(view: SentenceWords, places: list[Place], state: Discourse, previou
         if place.group is not None and place.part == "body" and place.at <= label_words
         for level in place.levels
     ]
+    if named and not all(word in _LABEL_WORDS for word in view.words[:label_words]):
+        named = []
     if named:
         state.heading, state.heading_how = named, "item"
     elif any(place.part in ("disc", "cord") and place.at <= label_words for place in places):
@@ -179,6 +181,10 @@ def _attribute_label(view: SentenceWords) -> bool:
     return not any(word in label for word in _TOPICS)
 
 
+_LABEL_WORDS = frozenset(
+    "<level> <number> at presumed level the vertebra vertebral body vertebral_body fracture compression treated old new acute chronic and , & - / ( ) # "
+    "deformity wedge collapse approximately likely region segment known cemented superior inferior endplate subacute burst of".split()
+)
 _TOPICS = (
     "cord", "conus", "disc", "disk", "soft tissue", "alignment", "ligament", "canal", "sacr", "other", "incidental", "extra", "remain", "lung", "kidney",
     "degener", "level", "cervical", "thoracic", "lumbar", "facet", "retroperi", "abdom", "chest", "muscle", "impression", "visuali",
@@ -203,7 +209,7 @@ def _places(view: SentenceWords, state: Discourse) -> list[Place]:
         if cue.start < last_end:
             continue
         if cue.label == "unnamed":
-            if any(cue.start <= at < cue.end + 4 and not _unnamed_stands(view, cue, at) for at in named_at) or _counted_list(view, cue):
+            if any(cue.start <= at < cue.end + 5 and not _unnamed_stands(view, cue, at) for at in named_at) or _counted_list(view, cue):
                 continue
             places.append(Place(cue.start, cue.end, [None], NAMED, region=_region(view.words[cue.start : cue.end])))
             last_end = cue.end
@@ -219,7 +225,7 @@ def _places(view: SentenceWords, state: Discourse) -> list[Place]:
 def _unnamed_stands(view: SentenceWords, cue: Mention, at: int) -> bool:
     """Whether a level right after "several thoracic fractures" leaves them unnamed ("... and L1")."""
     between = view.words[cue.end : at]
-    return bool(between) and between[0] in ("and", ",") and "of" not in between and "at" not in between and "in" not in between
+    return "and" in between and not any(word in between for word in ("of", "at", "in"))
 
 
 def _counted_list(view: SentenceWords, cue: Mention) -> bool:
@@ -320,11 +326,15 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
     elif kind == "elsewhere":
         return Place(cue.start, cue.end, [], REFERENCE, part="elsewhere")
     elif kind in ("above", "below"):
-        anchor = in_sentence[-1:] or ([level for level in state.treated[-1:]] if state.treated else []) or [level for level in state.focus[-1:] if level]
+        named = [level for place in before if place.how == NAMED for level in place.levels if level]
+        anchor = named[-1:] or state.treated[-1:] or [level for level in state.focus[-1:] if level]
         target = neighbor(anchor[0], -1 if kind == "above" else 1) if anchor else None
         levels = [target] if target else None
     elif kind == "treated":
         levels = list(state.treated) or None
+    elif kind == "neighbors":
+        around = [neighbor(level, step) for level in state.treated[-1:] for step in (-1, 1)]
+        levels = [level for level in around if level] or None
     if levels is None:
         return None
     return Place(cue.start, cue.end, levels, how)
@@ -359,6 +369,9 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
     history = view.sentence.section == "history"
     chosen: list[tuple[Mention, list[Place], int, bool]] = []
     for mention in everything:
+        if mention.label == "augmented" and any(w in ("above", "below", "adjacent") for w in view.words[max(0, mention.start - 3) : mention.start]):
+            if not any(place.at < mention.end and place.end > mention.start for place in places):
+                continue  # "above the cement construct" says where, not that this level holds cement
         found = _find(view, mention, places, starts, everything)
         if found is not None:
             if found[0].part == "elsewhere" or (found[0].part != "body"):
@@ -421,7 +434,7 @@ def _find(view: SentenceWords, mention: Mention, places: list[Place], starts: Se
         return None
     words = view.words
     for place in places:  # "T12 compression": the level is part of the words
-        if mention.start <= place.at < mention.end and (place.how == NAMED or mention.label != "marrow_edema") and place.part != "elsewhere":
+        if place.at < mention.end and place.end > mention.start and place.part != "elsewhere":
             return _whole(place, places, mention, view)
     before = [p for p in places if p.end <= mention.start]
     after = [p for p in places if p.at >= mention.end]
@@ -431,11 +444,11 @@ def _find(view: SentenceWords, mention: Mention, places: list[Place], starts: Se
     prev = before[-1] if before else None
     nxt = after[0] if after else None
     clause = max((s for s in starts if s <= mention.start), default=0)
-    clause_end = min((s for s in starts if s > mention.start), default=len(words))
+    clause_end = min((s for s in starts if s >= mention.end), default=len(words))
     # A label written about a lesion, not a fracture, e.g. "4 mm retropulsion": nothing to do; adjacency rules below.
     if prev is not None:
         gap = words[prev.end : mention.start]
-        if len(gap) <= 6 and not any(w in _BLOCKS or w in _PREPOSITIONS or w in VERBS or w in ("and", "or") for w in gap) and prev.part in ("body",):
+        if len(gap) <= 6 and not any(w in _BLOCKS or w in _PREPOSITIONS or w in VERBS or w in _DETERMINERS for w in gap) and prev.part in ("body",):
             return _whole(prev, places, mention, view)
     if nxt is not None and nxt.at < len(words):
         gap = words[mention.end : nxt.at]
@@ -483,6 +496,9 @@ def _leads(words: Sequence[str], lo: int, hi: int) -> bool:
     at = lo
     while at < hi:
         word = words[at]
+        if word == "that" and at + 1 < hi and words[at + 1] in ("is", "are", "was", "were"):
+            at += 1
+            continue
         if word in _BLOCKS:
             return False
         if word in ("and", "or"):
@@ -587,7 +603,7 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
         if label in _MOVES_FOCUS and not (label == "fracture" and link.mention.negated):
             if label in ("fracture", "augmented") or not main:
                 main = list(link.levels)
-            if named and (not state.lists or state.lists[-1] != named):
+            if named and label != "percent" and (not state.lists or state.lists[-1] != named):
                 state.lists.append(named)
     if not main:
         for place in places:

@@ -32,6 +32,7 @@ _SECTION_ORDER = {"addendum": 3, "impression": 2, "recommendation": 2, "findings
 _QUALIFIED = frozenset("new acute other additional further recent subacute second adjacent interval more".split())
 _EXPLAINS = frozenset("physiologic scheuermann schmorl limbus developmental congenital projectional artifactual positional variant constitutional".split())
 _LATER = ("not", "instead", "rather")
+_REGIONAL = frozenset("cervical sacrum sacral pelvis rib ribs sternum coccyx posterior".split())
 
 
 @dataclass(slots=True)
@@ -76,7 +77,7 @@ def read_fractures(views: Sequence[SentenceWords], links: Sequence[Link], *, inf
     for link in links:
         by_label[link.mention.label].append(link)
     cement = _cement(by_label["augmented"])
-    status = _statuses(views, by_label["fracture"], cement)
+    status = _statuses(views, by_label, cement)
     levels = sorted((level for level in status if level), key=lambda level: _RANK.get(level, 99))
     claims = _attribute_claims(by_label, levels)
     readings: list[tuple[Level, FractureReading, dict[str, list[Span]]]] = []
@@ -141,7 +142,11 @@ def _cement(links: Sequence[Link]) -> dict[Level, list[Link]]:
     return held
 
 
-def _statuses(views: Sequence[SentenceWords], links: Sequence[Link], cement: dict[Level, list[Link]]) -> dict[Level, tuple[str, list[Span]]]:
+def _statuses(
+    views: Sequence[SentenceWords], by_label: dict[str, list[Link]], cement: dict[Level, list[Link]]
+) -> dict[Level, tuple[str, list[Span]]]:
+    links = by_label["fracture"]
+    described = {level for label in ("acuity", "percent") for link in by_label[label] if link.how >= HEADING for level in link.levels}
     claims: dict[Level, list[_Claim]] = defaultdict(list)
     loose: list[_Claim] = []
     none_at_all = False
@@ -165,14 +170,14 @@ def _statuses(views: Sequence[SentenceWords], links: Sequence[Link], cement: dic
             for level in link.levels:
                 demoted[level].append(claim)
         elif value == "absent" and not history:
-            if not soft and not _is_qualified(link):
+            if not soft and not _is_qualified(link) and not any(w in _REGIONAL for w in [*link.view.words, *link.view.sentence.label.lower().split()]):
                 none_at_all = True
         elif not soft and link.how in (NAMED, EVERY) and value != "absent":
             loose.append(claim)
     scheuermann = any(word == "scheuermann" for view in views for word in view.words if view.sentence.section in ("findings", "impression"))
     status: dict[Level, tuple[str, list[Span]]] = {}
     for level, mine in claims.items():
-        value = _status(level, mine, demoted.get(level, []), none_at_all, scheuermann)
+        value = _status(level, mine, demoted.get(level, []), none_at_all, scheuermann, described)
         if value is not None:
             status[level] = (value, [c.span for c in mine if c.value.startswith(value)] or [c.span for c in mine])
     for level, held in cement.items():
@@ -211,7 +216,9 @@ def _explained(view: SentenceWords, mention: Mention) -> bool:
     return False
 
 
-def _status(level: Level, claims: Sequence[_Claim], implied: Sequence[_Claim], none_at_all: bool, scheuermann: bool) -> str | None:
+def _status(
+    level: Level, claims: Sequence[_Claim], implied: Sequence[_Claim], none_at_all: bool, scheuermann: bool, described: set[Level]
+) -> str | None:
     for section in (3, 2, 1):
         here = [c for c in claims if c.section == section]
         values = {c.value for c in here}
@@ -230,7 +237,7 @@ def _status(level: Level, claims: Sequence[_Claim], implied: Sequence[_Claim], n
                 return "possible"
             if "absent" in values and section == 1:
                 return None
-            if section == 1 and (none_at_all and not any(c.section >= 2 for c in claims) and not any(c.value == "present" for c in implied) or scheuermann):
+            if section == 1 and (none_at_all and level not in described or scheuermann):
                 return None
             return "present" if "present soft" in values or "present" in lower else "possible"
         if "absent" in values and section >= 2:
@@ -282,6 +289,10 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
             value = _value(link)
             if value is None:
                 continue
+            if label == "cleft" and value == "present" and any(
+                other.order == link.order and other.mention.hedged and other.levels == link.levels for other in by_label[label]
+            ):
+                value = "possible"  # "a fluid signal focus could represent a cleft"
             claim = _Claim(value, link.how, link)
             if link.how == EVERY:
                 every.append(claim)
@@ -553,7 +564,7 @@ def height_loss(view: SentenceWords, at: int, value: float, *, named: bool) -> f
             height = min(height, distance)
         else:
             other = min(other, distance)
-    if other < height:
+    if other < height and other <= 6:
         return None
     if height == 99 and not named:
         return None
@@ -570,9 +581,11 @@ def _former(words: Sequence[str], before: Sequence[str], after: Sequence[str], a
     last = before[-4:]
     if before[-1:] in (["not"], ["from"]) or before[-2:] in (["instead", "of"], ["rather", "than"]):
         return True
+    if any(word in _PRIOR for word in before[-2:]):
+        return True
     if any(word in _PRIOR for word in last) and not any(word in ("now", "currently", ",", ")") for word in last):
         return True
-    if any(word in _PRIOR for word in after[:2]):
+    if after[:1] and after[0] in _PRIOR:
         return True
     opened = next((i for i in range(at - 1, max(-1, at - 10), -1) if words[i] in ("(", ")")), None)
     if opened is not None and words[opened] == "(":

@@ -195,6 +195,10 @@ def _emit(text: str, start: int, end: int, section: SectionName, paragraph: int,
         heads = not text[label_end:end].strip(" .:-|")
     else:
         match = _label(text[start:end])
+        if match and not item and text[:start].rstrip(" ")[-1:] not in ("\n", "") and len(match.group(1).split()) > 3:
+            match = None  # a colon inside a paragraph, not a label
+        if match and re.search(r"\b(?:is|are|was|has|have|shows?)\b", match.group(1)):
+            match = None
         if match:
             label, label_end = match.group(1), start + match.end()
             heads = not text[label_end:end].strip(" .:-")

@@ -75,7 +75,7 @@ class SentenceWords:
     """ConText cues and references, kept apart from the findings they act on."""
 
 
-CUES = frozenset(["negation", "hedge", "question", "planned", "historical", "ends", "except", "none", "respectively", "speculation_strength"])
+CUES = frozenset(["negation", "negation_backward", "hedge", "hedge_backward", "question", "planned", "historical", "ends", "except", "none", "respectively", "speculation_strength"])
 _REFERENCE = frozenset(["reference", "unnamed"])
 
 
@@ -218,6 +218,8 @@ def match_targets(view: SentenceWords, lexicon: Lexicon) -> None:
                     for start, stop, labels in blocked
                 ):
                     continue
+                if label in _FLIPS and mention.value != "absent" and not _NO.isdisjoint(view.words[mention.start : mention.end]):
+                    mention.negated = True  # "the cord is not compressed": the negation stands among the words
                 view.mentions.append(mention)
     for start, stop, _ in blocked:
         view.mentions.append(Mention("mimic", None, start, stop, _MIMIC))
@@ -226,6 +228,11 @@ def match_targets(view: SentenceWords, lexicon: Lexicon) -> None:
 
 
 _MIMIC = Entry("mimic")
+_NO = frozenset(["no", "not", "without", "nor", "neither", "never"])
+_FLIPS = frozenset(
+    "neural fracture marrow_edema cleft retropulsion convex_posterior_border soft_tissue_mass osseous_destruction radicular "
+    "unstable infection pain".split()
+)
 
 
 def _position(mention: Mention) -> tuple[int, int]:

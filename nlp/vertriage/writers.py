@@ -10,7 +10,7 @@ they come, in input order, with bounded memory:
 ``decisions.parquet`` one row a report: tier, targets, reasons, cautions, next steps
 ``readings.jsonl``    one line a report, the annotation guidelines' field names
 ``rejects.jsonl``     one line a row that could not be processed, with reason and remedy
-``worklist.csv``      the patients to act on, most urgent first
+``worklist.csv``      the patients with a fracture, most urgent first, by their latest report
 ====================  ===================================================================
 
 The files appear together at the end: everything is written under a temporary folder inside the output folder and
@@ -25,7 +25,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -34,8 +34,9 @@ from typing import IO, Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from vertriage.patients import Study, worklist
 from vertriage.readers import InputError, InputRecord, Reject
-from vertriage.types import CONTEXT_FIELDS, Decision, Evidence, Reason, ReportReading
+from vertriage.types import CONTEXT_FIELDS, Decision, Evidence, FractureReading, Reason, ReportReading
 
 _STRINGS = pa.list_(pa.string())
 _EVIDENCE = pa.struct(
@@ -255,6 +256,97 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, ob
         writer.writerows([safe_cell(row.get(column)) for column in columns] for row in rows)
 
 
+class _Worklist:
+    """Gathers what the patient-level view needs of each report: little of a report without fracture."""
+
+    COLUMNS = (
+        "place", "patient_id", "report_id", "exam_date", "exam_description", "modality", "age", "sex", "pathway",
+        "tier", "target_levels", "fractures", "reasons", "cautions", "missing", "review_reasons", "next_steps", "history",
+        "reports", "fracture_counts", "fracture_liaison", "warnings", "source", "row",
+    )  # fmt: skip
+
+    def __init__(self, keep_columns: Sequence[str]) -> None:
+        self._kept = tuple(f"input_{name}" for name in keep_columns)
+        self._studies: list[Study] = []
+        self._details: dict[str, dict[str, object]] = {}
+        self._disclaimer = ""
+
+    def add(self, rows: Rows) -> None:
+        report = dict(zip((*REPORTS.names, *self._kept), rows.reports[0], strict=True))
+        decision = dict(zip(DECISIONS.names, rows.decisions[0], strict=True)) if rows.decisions else {}
+        fractures = [dict(zip(FRACTURES.names, row, strict=True)) for row in rows.fractures]
+        fields = FractureReading.model_fields.keys() & set(FRACTURES.names)
+        self._studies.append(
+            Study(
+                report_id=report["report_id"],
+                patient_id=report["patient_id"],
+                date=report["exam_date"].date() if report["exam_date"] else None,
+                fractures=[FractureReading.model_construct(**{name: f[name] for name in fields}) for f in fractures],
+                pathway=report["pathway"],
+                tier=report["tier"],
+                priority=decision.get("priority", 0),
+                target_levels=decision.get("target_levels", ()),
+                fracture_liaison=decision.get("fracture_liaison", False),
+            )
+        )
+        if report["pathway"] == "no_fracture":
+            return
+        self._disclaimer = decision.get("disclaimer", self._disclaimer)
+        self._details[report["report_id"]] = {
+            **{name: report[name] for name in (*_FROM_REPORT, *self._kept)},
+            "fractures": "; ".join(map(_fracture_words, fractures)),
+            "reasons": " ".join(reason["text"] for reason in decision.get("reasons", ())),
+            "cautions": " ".join(caution["text"] for caution in decision.get("cautions", ())),
+            "missing": "; ".join(decision.get("missing", ())),
+            "next_steps": " ".join(decision.get("next_steps", ())),
+            "review_reasons": "; ".join(report["review_reasons"]),
+            "warnings": "; ".join([*report["warnings"], *decision.get("contradictions", ())]),
+        }
+
+    def _rows(self) -> Iterator[dict[str, object]]:
+        fractured = (v for v in worklist(self._studies) if any(s.pathway != "no_fracture" for s in v.studies))
+        for place, view in enumerate(fractured, 1):
+            latest = view.latest
+            yield {
+                **self._details.get(latest.report_id, {}),
+                "place": place,
+                "patient_id": latest.patient_id,
+                "report_id": latest.report_id,
+                "exam_date": latest.date.isoformat() if latest.date else None,
+                "pathway": latest.pathway,
+                "tier": latest.tier,
+                "target_levels": ", ".join(latest.target_levels),
+                "history": " ".join(f"{event.date}: {event.text}" for event in view.events),
+                "reports": len(view.studies),
+                "fracture_counts": "; ".join(f"{day or 'undated'}: {count}" for day, count in view.fracture_counts),
+                "fracture_liaison": "yes" if view.fracture_liaison else "no",
+                "disclaimer": self._disclaimer,
+            }
+
+    def write(self, path: Path) -> None:
+        write_csv(path, (*self.COLUMNS, *self._kept, "disclaimer"), self._rows())
+
+
+_FROM_REPORT = ("exam_description", "modality", "age", "sex", "source", "row")
+
+
+def _fracture_words(fracture: Mapping[str, Any]) -> str:
+    """One fracture in a cell: ``T12 acute, edema, cleft (gas), 40%``; a "?" marks what is only possible."""
+    words = [(fracture["level"] or "unspecified") + ("?" if fracture["status"] == "possible" else "")]
+    words[0] += f" {fracture['acuity']}"
+    content = fracture["cleft_content"]
+    cleft = f"cleft ({content})" if content else "cleft"
+    for name, label in (("marrow_edema", "edema"), ("cleft", cleft), ("retropulsion", "retropulsion")):
+        if fracture[name] in ("present", "possible"):
+            words.append(label + ("?" if fracture[name] == "possible" else ""))
+    if fracture["height_loss_percent"] is not None:
+        words.append(f"{fracture['height_loss_percent']:g}%")
+    words += [feature.replace("_", " ") for feature in fracture["malignant_features"]]
+    if fracture["augmented"]:
+        words.append("cemented")
+    return ", ".join(words)
+
+
 class RunWriter:
     """Writes one run's files; use as a context manager. See the module docstring for the files.
 
@@ -271,6 +363,7 @@ class RunWriter:
     def __init__(self, out: Path, *, keep_columns: Sequence[str] = (), flush_every: int = 5000) -> None:
         self.out = out
         self.flush_every = flush_every
+        self._worklist = _Worklist(keep_columns)
         self.pathways: Counter[str] = Counter()
         self.rejects: Counter[str] = Counter()
         extra = [pa.field(f"input_{name}", pa.string()) for name in keep_columns]
@@ -301,6 +394,7 @@ class RunWriter:
             self._rejects.write(json.dumps(asdict(item), ensure_ascii=False) + "\n")
             return
         self.pathways[item.pathway] += 1
+        self._worklist.add(item)
         self._readings.write(item.line + "\n")
         for name, buffer in self._buffers.items():
             buffer += getattr(item, name)
@@ -312,10 +406,6 @@ class RunWriter:
             self._parquet[name].write_table(to_table(self._buffers[name], self._schemas[name]))
             self._buffers[name].clear()
 
-    def write_worklist(self, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-        """Write ``worklist.csv`` with ``rows`` in the order given."""
-        write_csv(self._temporary / "worklist.csv", columns, rows)
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -323,6 +413,7 @@ class RunWriter:
             if kind is None:
                 for name in self._buffers:
                     self._flush(name)
+                self._worklist.write(self._temporary / "worklist.csv")
             for writer in self._parquet.values():
                 writer.close()
             self._readings.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator
 from datetime import datetime
@@ -183,3 +184,69 @@ def test_an_empty_table_has_the_schema() -> None:
 )  # fmt: skip
 def test_cells_never_run_in_a_spreadsheet(value: object, cell: object) -> None:
     assert safe_cell(value) == cell
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Worklist
+
+
+def visit(report_id: str, patient: str | None, day: int, priority: int, pathway: str, **fields: Any) -> Rows:
+    decision = READING.decision.model_copy(update={"pathway": pathway, "priority": priority, "fracture_liaison": True})
+    fractures = fields.pop("fractures", READING.fractures[:1] if pathway != "no_fracture" else [])
+    record = InputRecord("x.csv", day, report_id, TEXT, patient_id=patient, exam_date=datetime(2026, 1, day), **fields)
+    update = {"report_id": report_id, "pathway": pathway, "decision": decision, "fractures": fractures}
+    return to_rows(record, READING.model_copy(update=update))
+
+
+def listed(folder: Path, *visits: Rows) -> list[dict[str, str]]:
+    with RunWriter(folder) as writer:
+        for rows_ in visits:
+            writer.add(rows_)
+    with (folder / "worklist.csv").open(encoding="utf-8-sig", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_worklist_most_urgent_first_and_stable(tmp_path: Path) -> None:
+    out = listed(
+        tmp_path,
+        visit("R1", "P1", 1, 6, "needs_review"), visit("R2", "P2", 2, 1, "surgical_emergency"),
+        visit("R3", "P3", 3, 6, "needs_review"), visit("R4", "P4", 4, 8, "no_fracture"),
+        visit("R5", None, 5, 2, "trauma"), visit("R6", None, 6, 2, "trauma"),
+    )  # fmt: skip
+    assert [row["report_id"] for row in out] == ["R2", "R5", "R6", "R1", "R3"]
+    assert [row["place"] for row in out] == ["1", "2", "3", "4", "5"]
+
+
+def test_worklist_shows_a_patient_once_by_the_latest_report(tmp_path: Path) -> None:
+    second = FractureReading(level="L1", acuity="acute", marrow_edema="present", height_loss_percent=25)
+    (row,) = listed(
+        tmp_path,
+        visit("R2", "P1", 20, 4, "augmentation_candidate", fractures=[*READING.fractures[:1], second]),
+        visit("R1", "P1", 1, 6, "needs_review"),
+    )
+    expected = {
+        "patient_id": "P1", "report_id": "R2", "reports": "2", "exam_date": "2026-01-20",
+        "fractures": "T12 acute, edema, 40%, soft tissue mass; L1 acute, edema, 25%", "reasons": "edema at T12",
+        "fracture_counts": "2026-01-01: 1; 2026-01-20: 2", "fracture_liaison": "yes", "disclaimer": "Supports.",
+    }  # fmt: skip
+    assert {name: row[name] for name in expected} == expected
+    assert "L1: not in the earlier reports." in row["history"]
+
+
+def test_worklist_keeps_a_patient_whose_latest_report_shows_no_fracture(tmp_path: Path) -> None:
+    out = listed(tmp_path, visit("R1", "P1", 1, 6, "needs_review"), visit("R2", "P1", 9, 8, "no_fracture"))
+    assert [(row["report_id"], row["pathway"], row["reports"]) for row in out] == [("R2", "no_fracture", "2")]
+
+
+def test_worklist_cells_are_safe(tmp_path: Path) -> None:
+    (row,) = listed(tmp_path, visit("=1+1", "@P", 1, 6, "needs_review", exam_description='=HYPERLINK("http://a.b")'))
+    assert (row["report_id"], row["patient_id"]) == ("'=1+1", "'@P")
+    assert row["exam_description"].startswith("'=")
+
+
+def test_worklist_carries_kept_columns(tmp_path: Path) -> None:
+    record = InputRecord("x", 1, "A1", TEXT, extra={"Phone": "+1 555"})
+    with RunWriter(tmp_path, keep_columns=("Phone",)) as writer:
+        writer.add(to_rows(record, READING, keep_columns=("Phone",)))
+    with (tmp_path / "worklist.csv").open(encoding="utf-8-sig", newline="") as handle:
+        assert [row["input_Phone"] for row in csv.DictReader(handle)] == ["'+1 555"]
