@@ -71,7 +71,7 @@ def clause_starts(words: Sequence[str]) -> list[int]:
                 # "..., T9 and T10 are ..." still belongs to one subject
                 if step + 1 < size and words[step + 1] != "<level>" and words[step - 1] != "<level>":
                     break
-            if here in VERBS:
+            if here in VERBS and words[step - 1] != "to":
                 if step == first:
                     break
                 perceived = any(w in _PERCEIVED for w in words[step + 1 : step + 4]) and here in ("is", "are", "was", "were")
@@ -113,7 +113,7 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             continue
         if any(s <= cue.start and cue.end <= e for s, e in false_friends):
             continue
-        if label != "negation" and _inside_longer(cue, cues):
+        if _inside_longer(cue, cues):
             continue
         if label == "planned":
             lo, hi = _clause(len(words), starts, cue)
@@ -157,7 +157,7 @@ def _inside_longer(cue: Mention, cues: Sequence[Mention]) -> bool:
         and other.start <= cue.start
         and cue.end <= other.end
         and other.end - other.start > cue.end - cue.start
-        and other.label in ("hedge", "negation", "none")
+        and (other.label in ("hedge", "hedge_backward", "none") or other.label.startswith("negation") and not cue.label.startswith("negation"))
         for other in cues
     )
 

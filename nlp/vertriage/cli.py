@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 import time
 import traceback
@@ -35,14 +36,19 @@ app = typer.Typer(
 )
 
 # Below this many reports a second process takes longer to start than it saves.
-PARALLEL_FROM = 3000
+PARALLEL_FROM = 1000
+# For tables that go to a file or a pipe.
+_PLAIN_WIDTH = 120
 _REFRESH_SECONDS = 0.2
 
 
 def _console(stderr: bool = True) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, markup=False)
+    console = Console(stderr=stderr, highlight=False, markup=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _PLAIN_WIDTH
+    return console
 
 
 def _fail(message: str, status: int = 2) -> NoReturn:
@@ -182,17 +188,19 @@ def _run(
     expected = source.estimate if options.limit is None else min(source.estimate, options.limit)
     if workers == 0:
         workers = available_cores() if expected >= PARALLEL_FROM else 1
-    started = time.perf_counter()
     counter = _Counter(source)
     with RunWriter(out, keep_columns=options.keep_columns) as writer:
         results = process(
             counter.items(), workers=workers, lexicons=lexicons, keep_text=keep_text, keep_columns=options.keep_columns
         )
+        started = time.perf_counter()  # the lexicons are loaded by now
         for result in _with_progress(results, counter, options.limit, quiet):
             writer.add(result)
     seconds = time.perf_counter() - started
     if not quiet:
-        _console(stderr=False).print(summary_view(writer.pathways, writer.rejects, seconds, out, get_args(Pathway)))
+        _console(stderr=False).print(
+            summary_view(writer.pathways, writer.rejects, writer.warned, seconds, out, get_args(Pathway))
+        )
     return sum(writer.rejects.values())
 
 

@@ -11,7 +11,7 @@ the policy table (``lexicons/decision_policy.yaml``); this module only runs it.
 >>> reading = ReportReading(meta=ReportMeta(modality="MR"), fractures=[t12], context=ContextReading(pain="present"))
 >>> decision = decide(reading, ClinicalFacts(failed_medical_management=True))
 >>> decision.pathway, decision.tier, decision.target_levels, [reason.rule for reason in decision.reasons]
-('augmentation_candidate', 'strong', ['T12'], ['P6-candidate', 'Q1-edema', 'T1-failed-trial'])
+('augmentation_candidate', 'strong', ['T12'], ['P6-candidate', 'Q1-edema', 'Q3-stated-recent', 'T1-failed-trial'])
 >>> decision.what_if()[0].text
 'if a neurologic deficit were found → surgical_emergency'
 """
@@ -45,7 +45,7 @@ def decide(reading: ReportReading, clinical: ClinicalFacts | None = None, *, pol
     ``clinical`` (default: ``reading.clinical``) holds facts stated beside the report; they beat the text, and a
     contradiction is reported in the decision. ``policy`` defaults to the shipped table.
     """
-    policy = policy or load_policy()
+    own, policy = policy, policy or load_policy()
     clinical = clinical or reading.clinical
     case = _Case(reading, clinical, policy)
     report, vertebrae = case.report, case.vertebrae
@@ -80,7 +80,7 @@ def decide(reading: ReportReading, clinical: ClinicalFacts | None = None, *, pol
         warnings=list(clinical.warnings) if clinical else [],
         disclaimer=policy.disclaimer,
     )
-    decision._policy = policy
+    decision._policy = own  # only a table of one's own: equal decisions stay equal, also after a trip through JSON
     return decision
 
 

@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 import yaml
@@ -28,14 +29,14 @@ from vertriage.types import ContextValue, Evidence, HistoryFacts, SectionName
 Spans = Sequence[tuple[int, int]]
 
 
-def read_history(text: str, history_spans: Spans | None = None) -> HistoryFacts:
+def read_history(text: str, history_spans: Spans | None = None, *, lexicons: Path | None = None) -> HistoryFacts:
     """The clinical facts in a report.
 
     ``history_spans`` are the (start, end) offsets of its history or indication; ``None`` searches the whole text. Facts
     about the fracture itself (canal narrowing, posterior wall, numbering) are searched in the whole text either way.
-    Never raises on any text.
+    Never raises on any text. ``lexicons`` is the folder of ``history.yaml``; default the shipped one.
     """
-    return _Search(text, history_spans).facts()
+    return _Search(text, history_spans, _lexicon(lexicons)).facts()
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -46,10 +47,9 @@ def read_history(text: str, history_spans: Spans | None = None) -> HistoryFacts:
 _BETWEEN = r"(?:[ \t\r\xa0\-]|\n(?![ \t\r]*\n))+"
 _GAP_WORD = r"[^\s\-,;:.?!]+(?:\.\d+)?"
 _SPECIAL = {"<level>": r"[ctld]-?\d{1,2}\b", "<number>": r"(?:\d+(?:\.\d+)?|[a-z]+)"}
-_PART = re.compile(
-    r"\$\w+|\{\d+\}|<\w+>|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)|\[(?:[^\[\]]|\[[^\[\]]*\])*\]|\S+"
-)
-_COMMON = "common"  # the lexicon's list of frequent words
+_PART = re.compile(r"\$\w+|\{\d+\}|<\w+>|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)|\[(?:[^\[\]]|\[[^\[\]]*\])*\]|\S+")
+# What the phrase compiler needs besides the lexicon's own macros
+_COMMON, _GAP = "frequent words", "a word in a gap"
 _HEAD_LETTERS = 4
 _HEAD = re.compile(rf"\b[a-z]{{1,{_HEAD_LETTERS}}}")
 _STOPS = (". ", ".\n", "; ", "? ", "\n\n")  # no phrase goes past one of these
@@ -124,7 +124,7 @@ def _sequence(phrase: str, macros: Mapping[str, Any]) -> tuple[str, list[str]]:
     expression, best, joined = "", [""], True
     for part in _PART.findall(phrase):
         if part.startswith("{"):
-            expression += rf"(?:,?{_BETWEEN}{_GAP_WORD}){{0,{part[1:-1]}}}?,?"
+            expression += rf"(?:,?{_BETWEEN}{macros[_GAP]}){{0,{part[1:-1]}}}?,?"
             continue
         optional = part.startswith("[")
         if part.startswith("<"):
@@ -196,12 +196,15 @@ class _Lexicon:
 
 
 @cache
-def _lexicon() -> _Lexicon:
+def _lexicon(folder: Path | None = None) -> _Lexicon:
     table = yaml.load(
-        (lexicon_dir() / "history.yaml").read_text(encoding="utf-8"),
+        ((folder or lexicon_dir()) / "history.yaml").read_text(encoding="utf-8"),
         Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader),  # every scalar is text: "no" is a word here
     )
-    macros, lasting = {**table["macros"], _COMMON: frozenset(table["common"])}, table["pain_duration"]
+    negations = "|".join(re.escape(word) for word in table["cues"]["negation"])
+    gap = rf"(?!(?:{negations})\b){_GAP_WORD}"  # "severe stenosis, no pain" is not severe pain
+    macros = {**table["macros"], _COMMON: frozenset(table["common"]), _GAP: gap}
+    lasting = table["pain_duration"]
 
     def compiled(phrases: Iterable[Any] | None) -> _Phrases | None:
         return _compile(phrases, macros) if phrases else None
@@ -283,7 +286,7 @@ _ADULT, _OLDEST = 15, 120  # younger "ages" in a spine report date a scan or an 
 class _Search:
     """The search of one text."""
 
-    def __init__(self, text: str, spans: Spans | None) -> None:
+    def __init__(self, text: str, spans: Spans | None, lexicon: _Lexicon) -> None:
         self.text = text
         self.lowered = text.lower()
         if len(self.lowered) != len(text):  # a few letters become two; offsets have to stay those of the text
@@ -291,7 +294,7 @@ class _Search:
         self.given = spans is not None
         self.spans: Spans = [(0, len(text))] if spans is None else [(max(0, a), min(b, len(text))) for a, b in spans]
         self.heads = [_heads(self.lowered[start:end]) for start, end in self.spans]
-        self.lexicon = _lexicon()
+        self.lexicon = lexicon
         self.values: dict[str, Any] = {}
         self.evidence: dict[str, list[Evidence]] = {}
 

@@ -149,7 +149,7 @@ def _heading(view: SentenceWords, places: list[Place], state: Discourse, previou
         return
     if sentence.heads:
         named = [level for place in places if place.group is not None and place.part == "body" for level in place.levels]
-        if named:
+        if named and all(word in _LABEL_WORDS or word in (":", ".") for word in view.words):
             state.heading, state.heading_how = named, "line"
         elif not _attribute_label(view):
             state.heading = []
@@ -262,7 +262,8 @@ def _chain(view: SentenceWords, places: list[Place]) -> None:
         place.chain = number
         if index + 1 < len(places):
             following = places[index + 1]
-            if place.part != following.part or place.part != "body" or not _chained(view.words[place.end : following.at]):
+            repeated = any(level in place.levels for level in following.levels)
+            if repeated or place.part != following.part or place.part != "body" or not _chained(view.words[place.end : following.at]):
                 number += 1
     return
 
@@ -323,6 +324,12 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         levels, how = [], EVERY
     elif kind == "remaining":
         levels, how = [], REMAINING
+    elif kind == "all_except":
+        spared = next((p for p in places if cue.end <= p.at <= cue.end + 2 and p.group is not None), None)
+        if spared is None or len(state.fractured) <= len(spared.levels):
+            return None
+        levels = [level for level in state.fractured if level not in spared.levels]
+        places.remove(spared)
     elif kind == "elsewhere":
         return Place(cue.start, cue.end, [], REFERENCE, part="elsewhere")
     elif kind in ("above", "below"):
@@ -399,7 +406,7 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
             chosen.append((mention, [Place(-1, -1, list(state.focus), FOCUS)], FOCUS, len(state.focus) > 1))
         else:
             chosen.append((mention, [Place(-1, -1, [], EVERY)], EVERY, False))
-    dealt = _deal(view, chosen)
+    dealt = _deal(view, chosen, state.fractured)
     values = {p.at: p.value for p in view.percents}
     for mention, found, how, ambiguous in chosen:
         levels: list[str | None] = []
@@ -455,6 +462,8 @@ def _find(view: SentenceWords, mention: Mention, places: list[Place], starts: Se
         if not gap and nxt.how == NAMED and (mention.label != "percent"):
             return _whole(nxt, places, mention, view)
         if _leads(words, mention.end, nxt.at):
+            return _whole(nxt, places, mention, view)
+        if gap == ["("] and nxt.how == NAMED and mention.label != "percent":  # "old fractures (T7, T10)"
             return _whole(nxt, places, mention, view)
         if gap and gap[0] in (":", "-") and len(gap) <= 2 and prev is None and mention.label in ("fracture", "augmented", "marrow_edema", "cleft"):
             return _whole(nxt, places, mention, view)
@@ -541,7 +550,9 @@ def _whole(place: Place, places: Sequence[Place], mention: Mention, view: Senten
     return [p for p in places if p.chain == place.chain and p.group is not None and p.part == "body"]
 
 
-def _deal(view: SentenceWords, chosen: Sequence[tuple[Mention, list[Place], int, bool]]) -> dict[int, list[str | None]]:
+def _deal(
+    view: SentenceWords, chosen: Sequence[tuple[Mention, list[Place], int, bool]], fractured: Sequence[str]
+) -> dict[int, list[str | None]]:
     """Deal lists of percentages (and, with "respectively", words of age) out over a list of levels, by position."""
     dealt: dict[int, list[str | None]] = {}
     words = view.words
@@ -558,6 +569,8 @@ def _deal(view: SentenceWords, chosen: Sequence[tuple[Mention, list[Place], int,
                 continue
             if len(run) > 1:
                 levels = _levels(run[0][1])
+                if len(levels) != len(run) and len(run) > 2 and len(run) == len(fractured):
+                    levels = list(fractured)
                 if len(levels) == len(run):
                     for (item, _), level in zip(run, levels, strict=True):
                         dealt[item.start] = [level]
@@ -594,7 +607,7 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
             for level in named:
                 if level not in state.fractured:
                     state.fractured.append(level)
-        if label == "augmented" and not link.mention.planned and not link.mention.negated:
+        if label == "augmented" and link.mention.value == "present" and not link.mention.planned and not link.mention.negated:
             for level in named:
                 if level not in state.treated:
                     state.treated.append(level)

@@ -193,12 +193,14 @@ def assign_pathway(
     context: ContextReading,
     modality: str,
     clinical: ClinicalFacts | None = None,
+    *,
+    policy: Policy | None = None,
 ) -> PathwayResult:
     """The pathway of one report, its candidate levels and the rule that gave it (annotation guidelines, section 3).
 
-    ``clinical`` holds facts stated in columns; they beat the text.
+    ``clinical`` holds facts stated in columns; they beat the text. ``policy`` defaults to the shipped table.
     """
-    policy = load_policy()
+    policy = policy or load_policy()
     report = policy.report_facts(context, modality, policy.column_facts(clinical))
     return policy.assign(report, [f.__dict__ for f in fractures])
 
@@ -466,7 +468,8 @@ class _Builder:
                 known = {"pathway": pathway, "tier": tier}
                 place = next(i for i, rule in enumerate(worklist, 1) if rule.when.holds(known, (), None))
                 plans[pathway, tier] = Plan(
-                    place, **{name: [r for r in rules if r.when.possible_given(known)] for name, rules in sections.items()}
+                    place,
+                    **{n: [r for r in rules if r.when.possible_given(known)] for n, rules in sections.items()},
                 )
         return plans
 

@@ -566,15 +566,15 @@ class RecordMaker:
         warnings: list[str] = []
         report_id = self._report_id(values, row, warnings)
         text: Any = self._text(values)
+        where = " + ".join(c for h, c in self.columns.parts if h not in _NOT_BODY) or roles["text"]
         if text is None or (isinstance(text, str) and not text.strip()):
-            where = " + ".join(c for h, c in self.columns.parts if h not in _NOT_BODY) or roles["text"]
             return Reject(
                 self.source, row, report_id, "empty_text", f"the report is empty (column {where}{at})",
                 "Export the row again with its report text, or leave it out if the exam was never reported.",
             )  # fmt: skip
         if problem := _not_text(text):
             return Reject(
-                self.source, row, report_id, "not_text", problem + at,
+                self.source, row, report_id, "not_text", f"{problem} (column {where}{at})",
                 "Export the report as plain text (a text column, UTF-8).",
             )  # fmt: skip
         text = _clean(text)

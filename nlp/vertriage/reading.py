@@ -263,6 +263,8 @@ def _summary_only(claims: Sequence[_Claim], named: Sequence[str]) -> bool:
         if claim.section == 0:
             continue
         region = claim.link.region
+        if not region and len(named) > 1 and not any(word in ("other", "additional", "further") for word in words):
+            continue
         if claim.section == 1 and not any(group.part == "body" for _, group in claim.link.view.groups):
             return False
         if any(word in ("other", "additional", "further", "several", "some", "mid", "lower", "upper") for word in words) and claim.section == 1:
@@ -287,7 +289,7 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
             if mention.asked or link.view.sentence.section in ("history", "comparison"):
                 continue
             value = _value(link)
-            if value is None:
+            if value is None or mention.attrs.get("only") == "negated" and value != "absent":
                 continue
             if label == "cleft" and value == "present" and any(
                 other.order == link.order and other.mention.hedged and other.levels == link.levels for other in by_label[label]
@@ -569,7 +571,8 @@ def height_loss(view: SentenceWords, at: int, value: float, *, named: bool) -> f
     if height == 99 and not named:
         return None
     tail = " ".join(after[:4])
-    if before[-1:] == ["to"] and any(tail.startswith(phrase) for phrase in ("of its", "of normal", "of the normal", "of expected", "of the expected", "of original", "of the original", "of adjacent", "of the height")):
+    shrunk = any(w in ("reduced", "compressed", "down", "decreased", "lowered", "collapsed", "diminished", "height", "shortened") for w in before[-5:])
+    if before[-1:] == ["to"] and shrunk and "loss" not in before[-6:] and any(tail.startswith(phrase) for phrase in ("of its", "of normal", "of the normal", "of expected", "of the expected", "of original", "of the original", "of adjacent", "of the height")):
         return 100 - value
     if any(word in _RETAINED for word in before[-4:]) and ("height" in after[:6] or "height" in before[-6:]) and "loss" not in before[-6:] + after[:4]:
         return 100 - value
@@ -591,7 +594,9 @@ def _former(words: Sequence[str], before: Sequence[str], after: Sequence[str], a
     if opened is not None and words[opened] == "(":
         inner = words[opened + 1 : at]
         rest = words[at + 1 : at + 9]
-        rest = rest[: rest.index(")")] if ")" in rest else rest
+        for mark in (")", ",", "<percent>"):
+            rest = rest[: rest.index(mark)] if mark in rest else rest
+        inner = inner[max((i + 1 for i, w in enumerate(inner) if w == ","), default=0) :]
         if any(w in ("was", "from", "formerly", "compared", "vs", "versus", "cf", "before", "ago") or w in _PRIOR for w in inner) or any(
             w in ("ago", "at", "before", "previously", "initially") or w in _PRIOR for w in rest
         ):

@@ -257,7 +257,12 @@ def columns_view(columns: ColumnMap) -> Table:
 
 
 def summary_view(
-    pathways: Mapping[str, int], rejects: Mapping[str, int], seconds: float, out: Path, order: Sequence[str]
+    pathways: Mapping[str, int],
+    rejects: Mapping[str, int],
+    warned: int,
+    seconds: float,
+    out: Path,
+    order: Sequence[str],
 ) -> RenderableType:
     """The end of a run: reports per pathway in ``order``, rejects by kind, rate, and where the files are."""
     total = sum(pathways.values())
@@ -270,6 +275,8 @@ def summary_view(
             table.add_row(Text(name, style=_PATHWAY_STYLE.get(name, "")), f"{count:,}", f"{100 * count / total:.1f}")
     table.add_section()
     table.add_row("read", f"{total:,}", "")
+    if warned:
+        table.add_row("  with a warning", f"{warned:,}", "")
     rejected = sum(rejects.values())
     table.add_row(Text("rejected", style="bold red" if rejected else ""), f"{rejected:,}", "")
     for kind, count in sorted(rejects.items()):
@@ -293,7 +300,7 @@ def _interval(pair: tuple[float, float]) -> str:
 def evaluation_view(result: Evaluation) -> RenderableType:
     """Scores per feature, and the ten largest kinds of error."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("feature")
+    table.add_column("feature", overflow="fold")
     for name in ("tp", "fp", "fn", "precision", "95% interval", "recall", "95% interval", "F1"):
         table.add_column(name, justify="right")
     for name, s in result.features.items():

@@ -109,6 +109,8 @@ def sentence_words(
         token_kind = kind[at]
         if token_kind == NUMBER:
             stop, value = _percent(tokens, spelled, at, hi)
+            if value is None and _in_percent_list(tokens, spelled, at, hi):
+                stop, value = at + 1, _number(word)
             if value is not None:
                 if words and words[-1] in _MORE:
                     words.pop()
@@ -166,6 +168,25 @@ def _percent(tokens: Tokens, spelled: Sequence[str], at: int, hi: int) -> tuple[
         if upper is not None and value is not None and upper > value and upper <= 100 and (spelled[step] not in ("and", "/") or spelled[at - 1] == "between" or spelled[step] == "/"):
             return step + 3, upper
     return at, None
+
+
+def _in_percent_list(tokens: Tokens, spelled: Sequence[str], at: int, hi: int) -> bool:
+    """ "20, 35 and 15%": the sign stands behind the last number only."""
+    step = at + 1
+    seen = 0
+    while step + 1 < hi and seen < 8:
+        if spelled[step] not in (",", "and", "&", "/"):
+            return False
+        while step < hi and spelled[step] in (",", "and", "&", "/"):
+            step += 1
+        if step >= hi or tokens.kind[step] != NUMBER:
+            return False
+        stop, value = _percent(tokens, spelled, step, hi)
+        if value is not None and stop > step + 1:
+            return True
+        step += 1
+        seen += 1
+    return False
 
 
 def _from_before(spelled: Sequence[str], at: int) -> bool:

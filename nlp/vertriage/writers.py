@@ -151,6 +151,7 @@ class Rows(NamedTuple):
 
 
 _PATHWAY = REPORTS.get_field_index("pathway")
+_WARNINGS = REPORTS.get_field_index("warnings")
 
 
 def to_rows(
@@ -261,8 +262,9 @@ class _Worklist:
 
     COLUMNS = (
         "place", "patient_id", "report_id", "exam_date", "exam_description", "modality", "age", "sex", "pathway",
-        "tier", "target_levels", "fractures", "reasons", "cautions", "missing", "review_reasons", "next_steps", "history",
-        "reports", "fracture_counts", "fracture_liaison", "warnings", "source", "row",
+        "tier", "target_levels", "fractures", "reasons", "cautions", "missing", "review_reasons", "next_steps",
+        "history", "reports", "fracture_counts", "fracture_liaison", "warnings",
+        "source", "row",
     )  # fmt: skip
 
     def __init__(self, keep_columns: Sequence[str]) -> None:
@@ -366,6 +368,7 @@ class RunWriter:
         self._worklist = _Worklist(keep_columns)
         self.pathways: Counter[str] = Counter()
         self.rejects: Counter[str] = Counter()
+        self.warned = 0
         extra = [pa.field(f"input_{name}", pa.string()) for name in keep_columns]
         self._schemas = {**SCHEMAS, "reports": pa.schema([*REPORTS, *extra])}
         self._buffers: dict[str, list[tuple[Any, ...]]] = {name: [] for name in SCHEMAS}
@@ -394,6 +397,7 @@ class RunWriter:
             self._rejects.write(json.dumps(asdict(item), ensure_ascii=False) + "\n")
             return
         self.pathways[item.pathway] += 1
+        self.warned += bool(item.reports[0][_WARNINGS])
         self._worklist.add(item)
         self._readings.write(item.line + "\n")
         for name, buffer in self._buffers.items():

@@ -41,7 +41,12 @@ HISTORIES = {
     "hedged before is not new": ([vcf("L1", status="possible")], 30, [vcf("L1")], []),
     "hedged now is not new": ([vcf("L1")], 30, [vcf("L1"), vcf("T9", status="possible")], []),
     "unnamed levels cannot be compared": ([vcf("L1")], 30, [vcf("L1"), acute(None)], []),
-    "edema gone": ([acute("L1", marrow_edema="present")], 60, [vcf("L1", marrow_edema="absent")], ["edema_resolved L1"]),
+    "edema gone": (
+        [acute("L1", marrow_edema="present")],
+        60,
+        [vcf("L1", marrow_edema="absent")],
+        ["edema_resolved L1"],
+    ),
     "edema persists": (
         [acute("L1", marrow_edema="present")],
         43,
@@ -64,7 +69,12 @@ HISTORIES = {
         [acute("T10")],
         ["new_level T10"],
     ),
-    "cement at the region border": ([vcf("T1", augmented=True)], 9, [acute("C7")], ["new_level C7", "next_to_cement C7"]),
+    "cement at the region border": (
+        [vcf("T1", augmented=True)],
+        9,
+        [acute("C7")],
+        ["new_level C7", "next_to_cement C7"],
+    ),
     "nothing changed": ([acute("L1")], 10, [acute("L1")], []),
 }
 
@@ -175,7 +185,10 @@ def test_fracture_liaison_list(readings, referred):
 
 
 def test_tables_and_readings_give_the_same_view():
-    first, second = reading(False, acute("L1", marrow_edema="present")), reading(False, vcf("L1", marrow_edema="absent"))
+    first, second = (
+        reading(False, acute("L1", marrow_edema="present")),
+        reading(False, vcf("L1", marrow_edema="absent")),
+    )
     first.report_id, second.report_id = "1", "2"
     by_reading = patient_views([Study.of(first, "p", START), Study.of(second, "p", START + timedelta(days=70))])
     reports = pd.DataFrame(
@@ -187,7 +200,9 @@ def test_tables_and_readings_give_the_same_view():
             "tier": [None, None],
         }
     )
-    rows = [{"report_id": r.report_id, **f.model_dump(exclude={"evidence"})} for r in (first, second) for f in r.fractures]
+    rows = [
+        {"report_id": r.report_id, **f.model_dump(exclude={"evidence"})} for r in (first, second) for f in r.fractures
+    ]
     by_table = patient_views(studies_from_frames(reports, pd.DataFrame(rows)))
     assert by_table[0].events == by_reading[0].events
     assert by_table[0].priority == by_reading[0].priority

@@ -150,17 +150,20 @@ def test_printable_keeps_the_length(text: str) -> None:
 
 
 def test_summary_counts() -> None:
-    view = summary_view({"trauma": 1, "no_fracture": 3}, {"empty_text": 2}, 2.0, Path("out"), ("trauma", "no_fracture"))
+    view = summary_view(
+        {"trauma": 1, "no_fracture": 3}, {"empty_text": 2}, 3, 2.0, Path("out"), ("trauma", "no_fracture")
+    )
     out = shown(view)
     assert re.search(r"no_fracture +3 +75\.0", out)
     assert re.search(r"read +4", out)
     assert re.search(r"rejected +2", out)
     assert re.search(r"empty text +2", out)
+    assert re.search(r"with a warning +3", out)
     assert "2 reports/s" in out
 
 
 def test_summary_of_nothing() -> None:
-    assert re.search(r"read +0", shown(summary_view({}, {}, 0.0, Path("out"), ("trauma",))))
+    assert re.search(r"read +0", shown(summary_view({}, {}, 0, 0.0, Path("out"), ("trauma",))))
 
 
 def test_columns() -> None:
