@@ -157,7 +157,7 @@ def _inside_longer(cue: Mention, cues: Sequence[Mention]) -> bool:
         and other.start <= cue.start
         and cue.end <= other.end
         and other.end - other.start > cue.end - cue.start
-        and (other.label in ("hedge", "hedge_backward", "none") or other.label.startswith("negation") and not cue.label.startswith("negation"))
+        and (other.label == "none" or other.label[:5] != cue.label[:5] and other.label.startswith(("hedge", "negation")))
         for other in cues
     )
 
@@ -219,7 +219,7 @@ def _forward_stop(
 
 _FRESH = frozenset(
     "there with mild moderate severe marked minimal small new acute chronic old stable unchanged normal preserved intact "
-    "associated approximately about the".split()
+    "associated approximately about the previous prior known history status post on".split()
 )
 
 

@@ -69,6 +69,8 @@ def _clear_errors() -> Iterator[None]:
         yield
     except (InputError, LexiconError, PolicyError) as error:
         _fail(str(error))
+    except BrokenPipeError:
+        raise
     except OSError as error:
         _fail(f"{error.filename or 'file'}: {error.strerror or type(error).__name__}")
 

@@ -249,11 +249,11 @@ class _Case:
     def _of_report(self, name: str) -> list[Evidence]:
         reading, history = self.reading, self.reading.history
         value = self.report[name]
-        if getattr(reading.context, name, None) == value:
+        if reading.context.__dict__.get(name) == value:
             return reading.context_evidence.get(name, [])
         if history is None:
             return []
-        if getattr(history, name, None) == value:
+        if history.__dict__.get(name) == value:
             return history.evidence.get(name, [])
         implied = [rule for rule in self.policy.infer if rule.outcome == (name, value) and self.holds(rule.when)]
         return [span for rule in implied for other in rule.when.features() for span in history.evidence.get(other, [])]

@@ -17,13 +17,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
-from vertriage.lexicon import lexicon_dir
+from vertriage.lexicon import LexiconError, lexicon_dir
 from vertriage.types import ContextValue, Evidence, HistoryFacts, SectionName
 
 Spans = Sequence[tuple[int, int]]
@@ -56,26 +56,21 @@ _STOPS = (". ", ".\n", "; ", "? ", "\n\n")  # no phrase goes past one of these
 _SENTENCE_END = re.compile(r"[.!](?=\s|$)|[;?]|\n[ \t\r]*\n")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Phrases:
-    """Phrases compiled to one expression over lower-case text.
-
-    One of the ``guards`` occurs in every match. They are kept by their first letters: most texts are ruled out by the
-    first letters of their own words (see :func:`_heads`), in the others the expression is run around the guards only.
-    """
+    """Phrases compiled to one expression over lower-case text; one of the ``guards`` occurs in every match."""
 
     expression: re.Pattern[str]
-    guards: dict[str, list[str]]
+    guards: tuple[str, ...]
 
-    def find(self, lowered: str, start: int, end: int, heads: frozenset[str] | None) -> Iterator[re.Match[str]]:
-        """All matches between ``start`` and ``end``, a stretch of text with these heads (``None``: not known)."""
+    def find(self, lowered: str, start: int, end: int, guards: Iterable[str]) -> Iterator[re.Match[str]]:
+        """All matches between ``start`` and ``end`` in the sentences that hold one of these ``guards``."""
         spots = []
-        for head in self.guards.keys() if heads is None else self.guards.keys() & heads:
-            for guard in self.guards[head]:
-                spot = lowered.find(guard, start, end)
-                while spot >= 0:
-                    spots.append(spot)
-                    spot = lowered.find(guard, spot + 1, end)
+        for guard in guards:
+            spot = lowered.find(guard, start, end)
+            while spot >= 0:
+                spots.append(spot)
+                spot = lowered.find(guard, spot + 1, end)
         high = start
         for spot in sorted(spots):
             if spot >= high:
@@ -91,20 +86,14 @@ class _Phrases:
         return max(self.expression.finditer(lowered), key=re.Match.start, default=None)
 
 
-def _heads(lowered: str) -> frozenset[str]:
-    """The first letters of every word."""
-    return frozenset(_HEAD.findall(lowered))
-
-
 def _compile(phrases: Iterable[Any], macros: Mapping[str, Any]) -> _Phrases:
     built = [_sequence(str(phrase).lower(), macros) for phrase in phrases]
     expression = "|".join(pattern for pattern, _ in built)
-    by_head: dict[str, list[str]] = {}
+    needed: list[str] = []
     for guard in sorted({guard for _, own in built for guard in own}):
-        known = by_head.setdefault(_HEAD.findall(guard)[0], [])
-        if not any(guard.startswith(shorter) for shorter in known):
-            known.append(guard)
-    return _Phrases(re.compile(rf"\b(?:{expression})(?!\w)"), by_head)
+        if not (needed and guard.startswith(needed[-1]) and _HEAD.match(guard)[0] == _HEAD.match(needed[-1])[0]):
+            needed.append(guard)
+    return _Phrases(re.compile(rf"\b(?:{expression})(?!\w)"), tuple(needed))
 
 
 def _alternatives(text: str) -> list[str]:
@@ -194,13 +183,31 @@ class _Lexicon:
     injuries: _Phrases
     worse: _Phrases
 
+    @cached_property
+    def by_head(self) -> dict[str, list[tuple[_Phrases, str]]]:
+        """What to look for in a text that has a word with these first letters."""
+        facts = [phrases for fact in self.facts for phrases in (fact.present, fact.absent) if phrases]
+        index: dict[str, list[tuple[_Phrases, str]]] = {}
+        others = [self.pain, self.sex_words, self.injuries]
+        for phrases in [*facts, *self.mechanisms.values(), *self.regions.values(), *others]:
+            for guard in phrases.guards:
+                index.setdefault(_HEAD.findall(guard)[0], []).append((phrases, guard))
+        return index
+
 
 @cache
 def _lexicon(folder: Path | None = None) -> _Lexicon:
-    table = yaml.load(
-        ((folder or lexicon_dir()) / "history.yaml").read_text(encoding="utf-8"),
-        Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader),  # every scalar is text: "no" is a word here
-    )
+    path = (folder or lexicon_dir()) / "history.yaml"
+    try:
+        # BaseLoader: every scalar is text, for "no" is a word here
+        return _build(yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CBaseLoader", yaml.BaseLoader)))
+    except (yaml.YAMLError, re.error, ValueError, AttributeError, TypeError) as error:
+        raise LexiconError(f"{path}: {error}") from None
+    except KeyError as error:
+        raise LexiconError(f"{path}: {error} is missing, or is used without being under 'macros'") from None
+
+
+def _build(table: Mapping[str, Any]) -> _Lexicon:
     negations = "|".join(re.escape(word) for word in table["cues"]["negation"])
     gap = rf"(?!(?:{negations})\b){_GAP_WORD}"  # "severe stenosis, no pain" is not severe pain
     macros = {**table["macros"], _COMMON: frozenset(table["common"]), _GAP: gap}
@@ -293,8 +300,8 @@ class _Search:
             self.lowered = "".join(low if len(low := character.lower()) == 1 else character for character in text)
         self.given = spans is not None
         self.spans: Spans = [(0, len(text))] if spans is None else [(max(0, a), min(b, len(text))) for a, b in spans]
-        self.heads = [_heads(self.lowered[start:end]) for start, end in self.spans]
         self.lexicon = lexicon
+        self.guards = [self._guards_in(start, end) for start, end in self.spans]
         self.values: dict[str, Any] = {}
         self.evidence: dict[str, list[Evidence]] = {}
 
@@ -312,12 +319,21 @@ class _Search:
         self.values[name] = value
         self.evidence[name] = [Evidence(start=start, end=end, text=self.text[start:end], section=section)]
 
+    def _guards_in(self, start: int, end: int) -> dict[_Phrases, list[str]]:
+        """The phrases that may occur here, judged by the first letters of the words, with the guards to look for."""
+        found: dict[_Phrases, list[str]] = {}
+        for head in set(_HEAD.findall(self.lowered, start, end)):
+            for phrases, guard in self.lexicon.by_head.get(head, ()):
+                found.setdefault(phrases, []).append(guard)
+        return found
+
     def _matches(self, phrases: _Phrases, anywhere: bool = False) -> Iterator[re.Match[str]]:
         if anywhere and self.given:
-            yield from phrases.find(self.lowered, 0, len(self.text), None)
+            yield from phrases.find(self.lowered, 0, len(self.text), phrases.guards)
             return
-        for (start, end), heads in zip(self.spans, self.heads, strict=True):
-            yield from phrases.find(self.lowered, start, end, heads)
+        for (start, end), guards in zip(self.spans, self.guards, strict=True):
+            if phrases in guards:
+                yield from phrases.find(self.lowered, start, end, guards[phrases])
 
     # Findings and how they are asserted
 

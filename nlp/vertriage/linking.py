@@ -53,7 +53,7 @@ _FILLERS = frozenset(
     "of at in the also as well both with to a an lesser extent degree less more less acute subacute chronic old new recent remote healed healing stable mild moderate "
     "severe minor marked slight minimal prior possible probable known unchanged level vertebra vertebral body vertebral_body together along possibly probably "
     "likely previous early milder and & + or plus , / further additionally again similarly longstanding partial evolving treated cemented "
-    "age indeterminate lower upper".split()
+    "age indeterminate lower upper nearly all most half entire part much almost".split()
 )
 _DISC_NOUNS = frozenset("disc interspace intervertebral level space facet interspinous foramen foramina".split())
 
@@ -211,7 +211,8 @@ def _places(view: SentenceWords, state: Discourse) -> list[Place]:
         if cue.label == "unnamed":
             if any(cue.start <= at < cue.end + 5 and not _unnamed_stands(view, cue, at) for at in named_at) or _counted_list(view, cue):
                 continue
-            places.append(Place(cue.start, cue.end, [None], NAMED, region=_region(view.words[cue.start : cue.end])))
+            region = _region(view.words[cue.start : cue.end]) or _region(view.sentence.label.lower().split())
+            places.append(Place(cue.start, cue.end, [None], NAMED, region=region))
             last_end = cue.end
             continue
         place = _refer(view, cue, places, state)
@@ -315,7 +316,9 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
     elif kind == "this":
         levels = list(before[-1].levels) if before else list(state.heading or state.focus) or None
     elif kind in ("former", "latter"):
-        source = in_sentence[-2:] if len(in_sentence) >= 2 else last_list
+        source = [level for place in before if place.how == NAMED for level in place.levels if level]
+        if len(source) < 2:
+            source = next((pair for pair in reversed(state.lists) if len(pair) == 2), [])
         if len(source) < 2:
             source = _recent_lists(state, 2)[-2:]
         if len(source) >= 2:
@@ -396,7 +399,7 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
                 continue
         if state.heading_how == "disc" and not state.heading and view.sentence.label == "" and False:
             continue
-        if mention.label == "acuity" and _said_of_a_lesion(view, mention):
+        if mention.label == "acuity" and (_said_of_a_lesion(view, mention) or not _speaks_of_fracture(view)):
             continue
         if state.heading:
             chosen.append((mention, [Place(-1, -1, list(state.heading), HEADING)], HEADING, False))
@@ -422,6 +425,11 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
 from vertriage.lexicon import Entry  # noqa: E402
 
 _PERCENT = Entry("percent")
+
+
+def _speaks_of_fracture(view: SentenceWords) -> bool:
+    """Whether a word of age without a level can be meant for the fracture spoken of before."""
+    return len(view.words) <= 8 or any(m.label in ("fracture", "augmented") for m in view.mentions) or view.words[0] in ("it", "this", "these", "both", "they")
 
 
 def _said_of_a_lesion(view: SentenceWords, mention: Mention) -> bool:

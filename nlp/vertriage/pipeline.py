@@ -102,11 +102,10 @@ def read_parsed(
 ) -> ReportReading:
     """From linked findings to the reading with its pathway and decision."""
     meta = meta or ReportMeta()
-    findings = read_fractures(parsed.views, parsed.links)
+    values, _ = read_context(parsed.views, [])
+    infection = values["infection_suspected"] == "present" and values["suspected_malignancy"] != "present"
+    findings = read_fractures(parsed.views, parsed.links, infection=infection)
     values, context_spans = read_context(parsed.views, findings.fractures)
-    if values["infection_suspected"] == "present" and values["suspected_malignancy"] != "not_stated":
-        findings = read_fractures(parsed.views, parsed.links, infection=True)
-        values, context_spans = read_context(parsed.views, findings.fractures)
     for fracture, spans in zip(findings.fractures, findings.spans, strict=True):
         fracture.evidence = {name: found for name, words in spans.items() if (found := _evidence(parsed, words))}
     context = ContextReading.model_construct(**values)

@@ -291,6 +291,8 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
             value = _value(link)
             if value is None or mention.attrs.get("only") == "negated" and value != "absent":
                 continue
+            if label == "soft_tissue_mass" and link.view.words[mention.end : mention.end + 1] == [":"]:
+                continue  # the label of a paragraph
             if label == "cleft" and value == "present" and any(
                 other.order == link.order and other.mention.hedged and other.levels == link.levels for other in by_label[label]
             ):
@@ -385,7 +387,7 @@ def _read_level(
         content, spans["cleft_content"] = _content(level, claims["cleft"][level], by_label["cleft_content"])
     features = []
     for feature in MALIGNANT:
-        if infection and feature in ("soft_tissue_mass", "osseous_destruction"):
+        if infection and feature in ("soft_tissue_mass", "osseous_destruction", "marrow_replacement"):
             continue
         value, words = _settle(claims[feature][level])
         if value in ("present", "possible"):
@@ -509,7 +511,7 @@ def _height(level: Level, links: Sequence[Link]) -> tuple[float | None, list[Spa
         section = link.view.sentence.section
         if section == "history" and link.how < NAMED:
             continue
-        value = height_loss(link.view, link.mention.start, link.value, named=link.how >= HEADING)
+        value = height_loss(link.view, link.mention.start, link.value, named=link.how >= HEADING or any(m.label == "fracture" for m in link.view.mentions))
         if value is None:
             continue
         order = {"addendum": 0, "findings": 1, "impression": 2, "recommendation": 2}.get(section, 3)
@@ -582,7 +584,9 @@ def height_loss(view: SentenceWords, at: int, value: float, *, named: bool) -> f
 def _former(words: Sequence[str], before: Sequence[str], after: Sequence[str], at: int) -> bool:
     """Whether the percentage is what the height loss used to be."""
     last = before[-4:]
-    if before[-1:] in (["not"], ["from"]) or before[-2:] in (["instead", "of"], ["rather", "than"]):
+    if before[-1:] == ["from"]:
+        return "to" in after[:5] and "<level>" not in after[:3] or after[:1] == ["then"]
+    if before[-1:] == ["not"] or before[-2:] in (["instead", "of"], ["rather", "than"]):
         return True
     if any(word in _PRIOR for word in before[-2:]):
         return True

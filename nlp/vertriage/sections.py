@@ -53,7 +53,7 @@ class SectionRules:
         alternatives = "|".join(
             re.escape(heading).replace(r"\ ", r"[ _]+") for heading in sorted(self.name_of, key=len, reverse=True)
         )
-        date = r"(?:\s*[(\[][^)\]\n]{1,40}[)\]])?"
+        date = r"(?:\s*[(\[][^)\]\n]{1,90}[)\]])?"
         self.heading = re.compile(
             rf"(?P<line>^[ \t>*#=_-]*(?:\d{{1,2}}[.)]\s*)?(?P<a>{alternatives})(?:\(s\))?{date}[ \t*_]*(?:(?P<sep>:|-{{1,2}}(?=\s)|\u2013(?=\s)|=)|(?P<eol>[ \t.]*$)))"
             rf"|(?P<inline>(?<=[.?!;:)\]\s*]) *(?P<b>{alternatives}){date}\s*:)",
@@ -97,7 +97,7 @@ def find_sections(text: str, rules: SectionRules | None = None) -> list[Section]
         end = found[number + 1][1] if number + 1 < len(found) else len(text)
         findings_follow = any(n == "findings" for n, _, _ in found[number + 1 :])
         if name in _SHORT and not findings_follow and not (later_findings and name != "history" and number == 0):
-            cut = _short_end(folded, body, end, rules)
+            cut = _short_end(folded, body, end, rules, one_line=name in ("comparison", "technique"))
             sections.append(Section(name, body, cut))
             if folded[cut:end].strip():
                 sections += _unheaded(folded, cut, end, rules, opening=name == "title")
@@ -111,7 +111,7 @@ def _opens_sentence(text: str, at: int) -> bool:
     return not before or before[-1] in ".?!;:)]\n" or (text[at : at + 4].isupper() and text[at - 1 : at] in (" ", "\n"))
 
 
-def _short_end(text: str, start: int, end: int, rules: SectionRules) -> int:
+def _short_end(text: str, start: int, end: int, rules: SectionRules, *, one_line: bool = False) -> int:
     """Where a history, technique or comparison without a findings heading after it gives way to the findings."""
     for match in re.finditer(r"\n[ \t]*", text[start:end]):
         at = start + match.end()
@@ -123,7 +123,7 @@ def _short_end(text: str, start: int, end: int, rules: SectionRules) -> int:
         if rules.exam_line.match(line) and len(line) < 100:
             return at
         previous = text[text.rfind("\n", 0, start + match.start()) + 1 : start + match.start()].rstrip()
-        if previous.endswith((".", "?")) and len(previous) > 90 and not text[at : at + 1].islower():
+        if previous.endswith((".", "?")) and (one_line or len(previous) > 90) and not text[at : at + 1].islower():
             return at
     return end
 
@@ -159,7 +159,8 @@ def _unheaded(text: str, start: int, end: int, rules: SectionRules, *, opening: 
                 if not body.strip():
                     at = hi
                     continue
-            if rules.history_opening.match(body) and (len(body) < 420 or "?" in body):
+            asks = re.search(r"(?:^|\s)\?\s?[a-z]{3}", body) and len(body) < 420 and text[hi:end].strip()
+            if asks or (rules.history_opening.match(body) and (len(body) < 420 or "?" in body)):
                 cut = _short_end(text, lo, hi, rules)
                 sections.append(Section("history", lo, cut))
                 lo = cut

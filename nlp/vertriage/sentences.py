@@ -26,7 +26,7 @@ _BULLET = re.compile(r"[ \t]*(?:[*+>o\u2022]\s+|--?\s+|--?(?=[A-Za-z])|[(\[]?\d{
 _LABEL = re.compile(r"[ \t]*([A-Za-z][^:.;?!\n|]{0,70}?)[ \t]*(:(?!\d)|\s--?\s|--(?=\s)|=(?=\s))")
 _LEVEL_LINE = re.compile(
     r"[ \t]*(?:at\s+|presumed\s+|level\s*[:-]?\s*)?((?:[TDLC]|Th|DV|LV)[-. ]?\d{1,2}(?:\s*(?:,|&|and|/|-|to)\s*(?:[TDLC]|Th)?[-.]?\d{1,2})*)"
-    r"(?:\s*\([^)\n]{1,60}\)|\s+(?:vertebra|vertebral body|body|level))?[ \t]*(?::|\.(?=\s)|--?(?=\s)|\s--?\s|[ \t]{2,}|\||$|\n)",
+    r"(?:\s*\([^)\n]{1,60}\)|\s+(?:vertebra|vertebral body|body|level))?[ \t]*(?::|\.(?=\s|$)|--?(?=\s)|\s--?\s|[ \t]{2,}|\||$|\n)",
     re.IGNORECASE,
 )
 _END = re.compile(r"[.?!]+[\"')\]]*(?=\s|$)|(?<=[a-z\])])\.(?=[A-Z][a-z])")
@@ -56,6 +56,8 @@ class Sentence:
     item: bool = False
     paragraph: int = 0
     indent: int = 0
+    cells: tuple[tuple[str, int, int], ...] = ()
+    """For a row of a table: heading and offsets of every cell."""
 
 
 def find_sentences(text: str, sections: list[Section]) -> list[Sentence]:
@@ -69,7 +71,24 @@ def find_sentences(text: str, sections: list[Section]) -> list[Sentence]:
         width = max((end - start for start, end in lines), default=0)
         segment: list[int] | None = None
         previous: tuple[int, int] | None = None
+        table: list[str] = []
         for start, end in lines:
+            cells = _cells(folded, start, end)
+            if len(cells) >= 3 and cells[0][0].strip(" :").lower() in _TABLE_HEADS:
+                table = [text for text, _, _ in cells]
+                if segment:
+                    _split(folded, segment, section.name, paragraph, sentences)
+                segment = previous = None
+                continue
+            if table and len(cells) >= 2 and _LEVEL_CELL.match(cells[0][0]):
+                row = tuple((table[min(i, len(table) - 1)], lo, hi) for i, (_, lo, hi) in enumerate(cells))
+                sentences.append(
+                    Sentence(start, end, section.name, cells[0][0], cells[0][2], item=True, paragraph=paragraph, cells=row)
+                )
+                continue
+            if table and not re.search(r"\w", folded[start:end]) and start < end:
+                continue
+            table = []
             if start >= end:
                 if segment:
                     _split(folded, segment, section.name, paragraph, sentences)
@@ -87,6 +106,16 @@ def find_sentences(text: str, sections: list[Section]) -> list[Sentence]:
         if segment:
             _split(folded, segment, section.name, paragraph, sentences)
     return sentences
+
+
+_TABLE_HEADS = frozenset(["level", "levels", "vertebra", "vertebrae", "vertebral level", "body", "vertebral body", "segment", "vert", "lvl"])
+_LEVEL_CELL = re.compile(r"\W*(?:[TDLC]|Th|DV|LV)[-. ]?\d{1,2}\b", re.IGNORECASE)
+_CELL = re.compile(r"[^\s|](?:[^\t|]*?[^\s|])??(?=\s{2,}|\t|\s*\||\s*$)")
+
+
+def _cells(text: str, start: int, end: int) -> list[tuple[str, int, int]]:
+    """The cells of a table row set with tabs, bars or runs of blanks: text and offsets."""
+    return [(match.group(), match.start(), match.end()) for match in _CELL.finditer(text, start, end)]
 
 
 def _lines(text: str, start: int, end: int) -> list[tuple[int, int]]:

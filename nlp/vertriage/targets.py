@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vertriage.levels import LevelGroup
@@ -83,6 +83,8 @@ def sentence_words(
     tokens: Tokens, spelled: Sequence[str], groups: Sequence[LevelGroup], sentence: Sentence
 ) -> SentenceWords:
     """Turn the tokens of one sentence into words."""
+    if sentence.cells:
+        return _row_words(tokens, spelled, groups, sentence)
     lo = bisect_left(tokens.start, sentence.start)
     hi = bisect_left(tokens.start, sentence.end)
     words: list[str] = []
@@ -168,6 +170,43 @@ def _percent(tokens: Tokens, spelled: Sequence[str], at: int, hi: int) -> tuple[
         if upper is not None and value is not None and upper > value and upper <= 100 and (spelled[step] not in ("and", "/") or spelled[at - 1] == "between" or spelled[step] == "/"):
             return step + 3, upper
     return at, None
+
+
+_BARE_VALUES = frozenset("no none absent nil n nad - 0 na n/a yes y present + x".split())
+
+
+def _row_words(
+    tokens: Tokens, spelled: Sequence[str], groups: Sequence[LevelGroup], sentence: Sentence
+) -> SentenceWords:
+    """A row of a table, read as "level: heading value; heading value"."""
+    row = SentenceWords(sentence, [], [], [])
+    for number, (heading, lo, hi) in enumerate(sentence.cells):
+        cell = sentence_words(tokens, spelled, groups, replace(sentence, start=lo, end=hi, cells=()))
+        if not cell.words:
+            continue
+        anchor = cell.first_token[0]
+        lead: list[str] = []
+        if number:
+            lead = [";", *heading.lower().replace("/", " / ").replace("(%)", "").replace("-", " ").split()]
+            if cell.words[0] in _BARE_VALUES:
+                lead.append(":")
+                if cell.words[0] in ("-", "0", "n"):
+                    cell.words[0] = "no"
+        for word in lead:
+            row.words.append(word)
+            row.first_token.append(anchor)
+            row.last_token.append(anchor)
+        offset = len(row.words)
+        row.groups += [(at + offset, group) for at, group in cell.groups]
+        row.percents += [Percent(percent.at + offset, percent.value) for percent in cell.percents]
+        row.words += cell.words
+        row.first_token += cell.first_token
+        row.last_token += cell.last_token
+        if not number:
+            row.words.append(":")
+            row.first_token.append(anchor)
+            row.last_token.append(anchor)
+    return row
 
 
 def _in_percent_list(tokens: Tokens, spelled: Sequence[str], at: int, hi: int) -> bool:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vertriage.history import read_history
+from vertriage.lexicon import LexiconError, lexicon_dir
 
 
 def facts(text):
@@ -237,6 +238,18 @@ def test_evidence_gives_the_words_and_where_they_stand():
 def test_letters_that_grow_in_lower_case_do_not_shift_the_evidence():
     found = read_history("İİİ 79F, severe back pain")
     assert found.evidence["severe_pain"][0].text == "severe back pain"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("$bone_drug\n", "$bone_drugs\n"), ("sex:\n", "gender:\n"), ("macros:\n", "macros: [\n")],
+)
+def test_a_broken_lexicon_is_named(tmp_path, old, new):
+    text = (lexicon_dir() / "history.yaml").read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "history.yaml").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(LexiconError, match=r"history\.yaml: "):
+        read_history("back pain", lexicons=tmp_path)
 
 
 WORDS = [

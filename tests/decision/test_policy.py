@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -11,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vertriage import types
+from vertriage.conditions import CONCLUSIONS, FEATURES
 from vertriage.lexicon import lexicon_dir
 from vertriage.policy import PolicyError, assign_pathway, load_policy
-from vertriage.types import ClinicalFacts, ContextReading, FractureReading
+from vertriage.types import ClinicalFacts, ContextReading, Decision, FractureReading, Reason
 
 TABLE = (lexicon_dir() / "decision_policy.yaml").read_text(encoding="utf-8")
 VERTEBRA = {
@@ -225,3 +227,11 @@ def test_a_table_that_cannot_be_read(tmp_path):
     broken.write_text("pathways: [\n", encoding="utf-8")
     with pytest.raises(PolicyError, match=r"broken.yaml:\d+: "):
         load_policy(broken)
+
+
+def test_the_documentation_names_every_feature_and_every_field():
+    documents = [parent / "docs" / "decision.md" for parent in Path(__file__).parents]
+    text = next(path for path in documents if path.is_file()).read_text(encoding="utf-8")
+    fields = [*Decision.model_fields, *Reason.model_fields, *ClinicalFacts.model_fields]
+    documented = set(re.findall(r"`(\w+)`", text))
+    assert documented >= {*FEATURES, *CONCLUSIONS, *fields} - {"warnings"}
