@@ -89,7 +89,7 @@ class _Phrases:
 def _compile(phrases: Iterable[Any], macros: Mapping[str, Any]) -> _Phrases:
     built = [_sequence(str(phrase).lower(), macros) for phrase in phrases]
     expression = "|".join(pattern for pattern, _ in built)
-    needed: list[str] = []
+    needed: list[str] = []  # "severely" is not needed beside "severe"
     for guard in sorted({guard for _, own in built for guard in own}):
         if not (needed and guard.startswith(needed[-1]) and _HEAD.match(guard)[0] == _HEAD.match(needed[-1])[0]):
             needed.append(guard)

@@ -238,6 +238,8 @@ def _is_sequence(tokens: Tokens, words: list[str], at: int) -> bool:
                     return False
     if before in _SEQUENCE_BEFORE:
         return True
+    if before in ("in", "on") and (word(at - 2) in _SEQUENCE_BEFORE or word(at - 2) in _SEQUENCE_AFTER):
+        return True
     if after in (":", "--") or after == "-" and tokens.start[at + 1] > tokens.end[at]:
         return False
     # "at T2", "of T1", "in T2 and T3" name a vertebra; a bare "T1" in a list of two is a pair of sequences.
@@ -267,6 +269,31 @@ def _list(tokens: Tokens, words: list[str], at: int, first: str) -> LevelGroup:
             joined = True
             end += 1
             continue
+        if tokens.kind[end] == LEVEL and tokens.start[end] == tokens.end[end - 1] + 1 and not joined:  # "T11 L1 and L2"
+            nxt = _atom(tokens, words, end)
+            if nxt is None or nxt in levels:
+                break
+            levels.append(nxt)
+            marks.append(end)
+            listed = True
+            letter = nxt[0]
+            end += 1
+            continue
+        if (
+            tokens.kind[end] == NUMBER
+            and not joined
+            and not listed
+            and word.isdigit()
+            and int(word) == int(levels[-1][1:]) + 1
+            and tokens.start[end] == tokens.end[end - 1] + 1
+            and (end + 1 >= size or words[end + 1] not in _UNITS and words[end + 1] not in (".", "%", "-", "x", "/", ","))
+            and len(levels) == 1
+        ):  # a dictated "L4 5 disc"
+            levels.append(letter + word)
+            marks.append(end)
+            joined = True
+            end += 1
+            break
         if word in ("inclusive",) and listed:
             end += 1
             break

@@ -220,7 +220,8 @@ class Lexicon:
 
     def _step(self, state: _State, word: str) -> _State | None:
         """The state after ``word``, worked out once and kept. Words no phrase expects share one answer."""
-        expected = any(word in self._edges[member] for member in state.members)
+        digit = word.isdigit()
+        expected = any(word in self._edges[member] or digit and "<number>" in self._edges[member] for member in state.members)
         gap = word[0].isalnum() or word[0] == "<"
         if not expected:
             if not gap:
@@ -237,6 +238,8 @@ class Lexicon:
         for member in state.members:
             if word is not None:
                 members.update(self._edges[member].get(word, ()))
+                if word.isdigit():
+                    members.update(self._edges[member].get("<number>", ()))
             if gap:
                 members.update(self._any[member])
         return self._state(frozenset(members)) if members else None
@@ -257,7 +260,7 @@ class Lexicon:
             state = first.get(words[start], 0)
             if state == 0:
                 state = self._step(self.start, words[start])
-                if state is None:
+                if state is None and len(first) < 100_000:
                     first[words[start]] = None
             if state is None:
                 continue

@@ -53,7 +53,7 @@ _FILLERS = frozenset(
     "of at in the also as well both with to a an lesser extent degree less more less acute subacute chronic old new recent remote healed healing stable mild moderate "
     "severe minor marked slight minimal prior possible probable known unchanged level vertebra vertebral body vertebral_body together along possibly probably "
     "likely previous early milder and & + or plus , / further additionally again similarly longstanding partial evolving treated cemented "
-    "age indeterminate lower upper nearly all most half entire part much almost".split()
+    "<percent> reaching about approximately by somewhat age indeterminate lower upper nearly all most half entire part much almost".split()
 )
 _DISC_NOUNS = frozenset("disc interspace intervertebral level space facet interspinous foramen foramina".split())
 
@@ -99,6 +99,8 @@ class Discourse:
     """Lists of levels with a vertebral finding, oldest first."""
     fractured: list[str] = field(default_factory=list)
     treated: list[str] = field(default_factory=list)
+    disc: list[str] = field(default_factory=list)
+    """The two bodies beside the disc named last."""
 
 
 def link_findings(views: Sequence[SentenceWords]) -> list[Link]:
@@ -169,10 +171,20 @@ def _heading(view: SentenceWords, places: list[Place], state: Discourse, previou
         named = []
     if named:
         state.heading, state.heading_how = named, "item"
+    elif (only := _level_value(view, places, label_words)):
+        state.heading, state.heading_how = only, "line"
     elif any(place.part in ("disc", "cord") and place.at <= label_words for place in places):
         state.heading, state.heading_how = [], "disc"
     elif not (state.heading and state.heading_how == "line" and _attribute_label(view)):
         state.heading = []
+
+
+def _level_value(view: SentenceWords, places: list[Place], label_words: int) -> list[str | None]:
+    """The levels of a form line such as ``Segment: L1`` that says nothing else; the lines below it describe them."""
+    rest = [word for word in view.words[label_words:] if word not in (":", ".", "-", "(", ")", ",", "and")]
+    if rest and all(word == "<level>" for word in rest):
+        return [level for place in places if place.part == "body" and place.at > label_words for level in place.levels]
+    return []
 
 
 def _attribute_label(view: SentenceWords) -> bool:
@@ -209,6 +221,11 @@ def _places(view: SentenceWords, state: Discourse) -> list[Place]:
         if cue.start < last_end:
             continue
         if cue.label == "unnamed":
+            named = next((p for p in places if cue.end <= p.at < cue.end + 5 and p.group and not _unnamed_stands(view, cue, p.at)), None)
+            if named is not None and named.part == "body":  # "three contiguous levels, T11-L1"
+                places.append(Place(cue.start, cue.end, list(named.levels), NAMED))
+                last_end = cue.end
+                continue
             if any(cue.start <= at < cue.end + 5 and not _unnamed_stands(view, cue, at) for at in named_at) or _counted_list(view, cue):
                 continue
             region = _region(view.words[cue.start : cue.end]) or _region(view.sentence.label.lower().split())
@@ -246,7 +263,7 @@ def _fracture_pair(view: SentenceWords, at: int) -> bool:
     if after and after[0] in _DISC_NOUNS:
         return False
     for mention in view.mentions:
-        if mention.label not in ("fracture", "augmented"):
+        if mention.label not in ("fracture", "augmented") or mention.value == "soft":
             continue
         if mention.start >= at + 1 and mention.start <= at + 4 and not any(w in _BLOCKS or w in _PREPOSITIONS for w in words[at + 1 : mention.start]):
             return True
@@ -280,7 +297,7 @@ def _chained(between: Sequence[str]) -> bool:
         elif depth == 0:
             if word not in _FILLERS:
                 return False
-            linked = linked or word in (",", "and", "&", "+", "or", "plus", "/")
+            linked = linked or word in (",", "and", "&", "+", "or", "plus", "/", "well")
     return linked and depth == 0
 
 
@@ -333,6 +350,8 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
             return None
         levels = [level for level in state.fractured if level not in spared.levels]
         places.remove(spared)
+    elif kind == "disc_bodies":
+        levels = list(state.disc) or None
     elif kind == "elsewhere":
         return Place(cue.start, cue.end, [], REFERENCE, part="elsewhere")
     elif kind in ("above", "below"):
@@ -471,6 +490,8 @@ def _find(view: SentenceWords, mention: Mention, places: list[Place], starts: Se
             return _whole(nxt, places, mention, view)
         if _leads(words, mention.end, nxt.at):
             return _whole(nxt, places, mention, view)
+        if gap in ([","], [".", ","]) and nxt.how == NAMED and mention.label == "fracture" and not any(p.at >= clause for p in before):
+            return _whole(nxt, places, mention, view)  # "Old compression fractures, T8 and L5"
         if gap == ["("] and nxt.how == NAMED and mention.label != "percent":  # "old fractures (T7, T10)"
             return _whole(nxt, places, mention, view)
         if gap and gap[0] in (":", "-") and len(gap) <= 2 and prev is None and mention.label in ("fracture", "augmented", "marrow_edema", "cleft"):
@@ -540,6 +561,8 @@ def _inside_list(words: Sequence[str], mention: Mention, before: Sequence[Place]
         if mention.end <= close and not any(p.at < mention.start and p.at > prev.end for p in before):
             return prev
     if prev is not None and nxt is not None and prev.chain == nxt.chain >= 0 and prev.group is not None and nxt.group is not None:
+        if mention.label == "percent" and "," not in words[prev.end : mention.start] and "and" not in words[prev.end : mention.start]:
+            return prev
         return nxt
     if nxt is not None and nxt.group is not None and mention.label in ("acuity",):
         gap = words[mention.end : nxt.at]
@@ -577,8 +600,12 @@ def _deal(
                 continue
             if len(run) > 1:
                 levels = _levels(run[0][1])
-                if len(levels) != len(run) and len(run) > 2 and len(run) == len(fractured):
-                    levels = list(fractured)
+                if len(levels) != len(run) and len(run) > 2:
+                    said = [level for _, group in view.groups if group.part == "body" for level in group.levels]
+                    if len(run) == len(said):
+                        levels = list(said)
+                    elif len(run) == len(fractured):
+                        levels = list(fractured)
                 if len(levels) == len(run):
                     for (item, _), level in zip(run, levels, strict=True):
                         dealt[item.start] = [level]
@@ -632,5 +659,8 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
                 main = list(place.levels)
                 spoken.append(place)
                 break
+    for place in places:
+        if place.part == "disc" and len(place.levels) == 2:
+            state.disc = [level for level in place.levels if level]
     if main:
         state.focus = main

@@ -20,7 +20,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, get_args
@@ -273,7 +272,7 @@ def load_policy(path: Path | None = None) -> Policy:
     return _Builder(path, table).build()
 
 
-_MOST_CASES = 500_000  # tried before a rule is called unreachable; the shipped table needs a few hundred
+_MOST_CASES = 500_000  # beyond these a rule is taken for reachable; the shipped table needs a few hundred
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
 
@@ -388,23 +387,23 @@ class _Builder:
         return rules
 
     def source(self, item: _Map) -> str:
-        if item["source"] not in self.sources:
+        if str(item["source"]) not in self.sources:
             raise self.fail(item.lines["source"], f"unknown source {item['source']!r}; add it to the section 'sources'")
-        return str(self.sources[item["source"]])
+        return str(self.sources[str(item["source"])])
 
     def check_reachable(self, rules: list[Rule], ordered: bool, vertebra: bool) -> None:
         """Each rule of an ordered list has to fire before the others in some case; any other rule in some case."""
         whens = {rule.id: of_vertebrae("any", rule.when) if vertebra else rule.when for rule in rules}
         for group in [rules] if ordered else [[rule] for rule in rules]:
             unseen = {rule.id for rule in group}
-            for report, vertebrae in islice(cases([whens[rule.id] for rule in group]), _MOST_CASES):
+            for number, (report, vertebrae) in enumerate(cases([whens[rule.id] for rule in group])):
                 unseen.discard(next((r.id for r in group if whens[r.id].holds(report, vertebrae, None)), ""))
-                if not unseen:
+                if not unseen or number > _MOST_CASES:
                     break
-            for rule in group:
-                if rule.id in unseen:
-                    why = "an earlier rule always comes first, or its" if ordered else "its"
-                    raise self.fail(rule.line, f"rule {rule.id!r} can never fire: {why} condition contradicts itself")
+            else:
+                rule = next(rule for rule in group if rule.id in unseen)
+                why = "an earlier rule always comes first, or its" if ordered else "its"
+                raise self.fail(rule.line, f"rule {rule.id!r} can never fire: {why} condition contradicts itself")
 
     def build(self) -> Policy:
         terms = self.section("vertebra_terms", _Map)

@@ -134,6 +134,8 @@ def _cement(links: Sequence[Link]) -> dict[Level, list[Link]]:
         for level in link.levels:
             if link.how != FOCUS or link.view.sentence.section != "recommendation":
                 held[level].append(link)
+    if any(link.how > FOCUS for link in sure):
+        held = defaultdict(list, {level: mine for level, found in held.items() if (mine := [link for link in found if link.how > FOCUS])})
     if held:
         for link in links:
             if link.mention.value == "maybe" and not (link.mention.negated or link.mention.planned) and link.how == NAMED:
@@ -293,6 +295,8 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
                 continue
             if label == "soft_tissue_mass" and link.view.words[mention.end : mention.end + 1] == [":"]:
                 continue  # the label of a paragraph
+            if label == "retropulsion" and "convex" in link.view.words[mention.start : mention.end]:
+                continue  # a bulging border, not a displaced fragment
             if label == "cleft" and value == "present" and any(
                 other.order == link.order and other.mention.hedged and other.levels == link.levels for other in by_label[label]
             ):
@@ -309,8 +313,9 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
             for level in [*levels, None]:
                 if not any(c.how > EVERY and c.value in ("present", "possible") and c.link.order <= claim.link.order for c in mine[level]):
                     mine[level].append(claim)
+        near = [link.order for link in by_label["fracture"] if link.how > EVERY]
         for claim in every:
-            if claim.value == "absent" or len(levels) <= 1:
+            if claim.value == "absent" or len(levels) <= 1 and any(abs(order - claim.link.order) <= 4 for order in near):
                 for level in [*levels, None]:
                     mine[level].append(claim)
         claims[label] = mine

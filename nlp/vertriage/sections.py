@@ -25,6 +25,11 @@ from vertriage.lexicon import LexiconError, lexicon_dir, load_yaml
 from vertriage.text import fold
 from vertriage.types import SectionName
 
+_BARE = "impression|conclusion|opinion|findings|addendum|summary"
+_GOES_ON = (
+    "are|is|were|was|of|suggest|suggests|consistent|compatible|and|may|as|in|at|on|suggestive|favou?r|favou?rs|discussed|communicated|"
+    "above|below|with|for|to|by|from|that|which|would|should|could|has|have|section|item|items|called|phoned|or|but|can|do|does|not|will"
+)
 _SHORT = {"title", "history", "technique", "comparison"}
 """Sections that a blank line ends when no later heading opens the findings."""
 
@@ -56,6 +61,8 @@ class SectionRules:
         date = r"(?:\s*[(\[][^)\]\n]{1,90}[)\]])?"
         self.heading = re.compile(
             rf"(?P<line>^[ \t>*#=_-]*(?:\d{{1,2}}[.)]\s*)?(?P<a>{alternatives})(?:\(s\))?{date}[ \t*_]*(?:(?P<sep>:|-{{1,2}}(?=\s)|\u2013(?=\s)|=)|(?P<eol>[ \t.]*$)))"
+            rf"|(?P<bare>^[ \t]*(?P<c>{_BARE})\b[.,]?[ \t]+(?!(?:{_GOES_ON})\b)(?=\w))"
+            rf"|(?P<spoken>(?<=[.?!] )(?P<d>{_BARE})\b[.,]? +(?!(?:{_GOES_ON})\b)(?=[a-z0-9]))"
             rf"|(?P<inline>(?<=[.?!;:)\]\s*]) *(?P<b>{alternatives}){date}\s*:)",
             re.IGNORECASE | re.MULTILINE,
         )
@@ -80,7 +87,9 @@ def find_sections(text: str, rules: SectionRules | None = None) -> list[Section]
     folded = fold(text)
     found: list[tuple[SectionName, int, int]] = []  # name, start of heading, start of body
     for match in rules.heading.finditer(folded):
-        word = match.group("a") or match.group("b")
+        word = match.group("a") or match.group("b") or match.group("c") or match.group("d")
+        if match.group("d") and word[0].isupper() and folded[match.end() : match.end() + 1].islower() and not folded.islower():
+            continue  # "Impression remains ..." is a sentence in prose with capitals
         if match.group("b"):
             at = match.start("b")
             if not word[0].isupper() or not _opens_sentence(folded, at):

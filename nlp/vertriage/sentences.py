@@ -23,7 +23,8 @@ from vertriage.types import SectionName
 __all__ = ["Sentence", "find_sections", "find_sentences"]
 
 _BULLET = re.compile(r"[ \t]*(?:[*+>o\u2022]\s+|--?\s+|--?(?=[A-Za-z])|[(\[]?\d{1,2}[.)\]](?!\d)\s*|[(\[]?[a-hA-H][)]\s+|[ivx]{1,4}[.)]\s+|#\d{1,2}[.:)]?\s+)")
-_LABEL = re.compile(r"[ \t]*([A-Za-z][^:.;?!\n|]{0,70}?)[ \t]*(:(?!\d)|\s--?\s|--(?=\s)|=(?=\s))")
+_LABEL = re.compile(r"[ \t]*([A-Za-z][^:.;?!\n|]{0,70}?)[ \t]*(:(?!\d)|\s--?\s|--(?=\s)|=(?=\s)|[ ]{3,}(?=\S))")
+_BOX = re.compile(r"\[([ xX*]?)\]")
 _LEVEL_LINE = re.compile(
     r"[ \t]*(?:at\s+|presumed\s+|level\s*[:-]?\s*)?((?:[TDLC]|Th|DV|LV)[-. ]?\d{1,2}(?:\s*(?:,|&|and|/|-|to)\s*(?:[TDLC]|Th)?[-.]?\d{1,2})*)"
     r"(?:\s*\([^)\n]{1,60}\)|\s+(?:vertebra|vertebral body|body|level))?[ \t]*(?::|\.(?=\s|$)|--?(?=\s)|\s--?\s|[ \t]{2,}|\||$|\n)",
@@ -69,6 +70,7 @@ def find_sentences(text: str, sections: list[Section]) -> list[Sentence]:
         paragraph += 1
         lines = _lines(folded, section.start, section.end)
         width = max((end - start for start, end in lines), default=0)
+        wrapped = _is_wrapped(folded, lines, width)
         segment: list[int] | None = None
         previous: tuple[int, int] | None = None
         table: list[str] = []
@@ -96,7 +98,7 @@ def find_sentences(text: str, sections: list[Section]) -> list[Sentence]:
                 previous = None
                 paragraph += 1
                 continue
-            if segment and previous and _continues(folded, previous, (start, end), width):
+            if segment and previous and _continues(folded, previous, (start, end), width, wrapped):
                 segment[1] = end
             else:
                 if segment:
@@ -130,23 +132,33 @@ def _lines(text: str, start: int, end: int) -> list[tuple[int, int]]:
     return lines
 
 
-def _continues(text: str, previous: tuple[int, int], line: tuple[int, int], width: int) -> bool:
+def _is_wrapped(text: str, lines: list[tuple[int, int]], width: int) -> bool:
+    """Whether a section is set in lines of one width: most lines that another follows nearly fill it."""
+    if not 45 <= width <= 110:
+        return False
+    full = [end - start >= 0.72 * width for (start, end), (after, stop) in zip(lines, lines[1:], strict=False) if end > start and stop > after]
+    return len(full) >= 3 and sum(full) >= 0.6 * len(full)
+
+
+def _continues(text: str, previous: tuple[int, int], line: tuple[int, int], width: int, wrapped: bool) -> bool:
     """Whether a line goes on with the sentence of the line before it."""
     before = text[previous[0] : previous[1]]
     body = text[line[0] : line[1]]
     stripped = body.lstrip()
+    if _BOX.match(stripped):
+        return False
     if _BULLET.match(body) and not (before.rstrip().endswith(("-", ",")) and not stripped[:1] in "*-"):
         number = re.match(r"\s*(\d{1,2})[.)](?!\d)", body)
         if not number or not _OPEN_END.search(before) or before.rstrip().endswith("-"):
             return False
-    if stripped[:1].islower():
+    if stripped[:1].islower() and not before.rstrip().endswith(":"):
         return True
     if _LEVEL_LINE.match(body) and not _OPEN_END.search(before):
         return False
     if _OPEN_END.search(before) and not _label(body):
         return True
     first = stripped.split(None, 1)[0] if stripped else ""
-    fitted = len(before) + 1 + len(first) <= max(width, 40)
+    fitted = len(before) + 1 + len(first) <= max(width, 40) and not (wrapped and len(before) >= 0.72 * width)
     if before.rstrip().endswith((".", "?", "!", ":")):
         # The paragraph goes on, sentence boundaries inside it are found below; a label opens a new one.
         return not fitted and not _label(body) and len(before) > 40
@@ -202,6 +214,14 @@ def _items(text: str, start: int, end: int) -> list[tuple[int, int]]:
 
 
 def _emit(text: str, start: int, end: int, section: SectionName, paragraph: int, indent: int, out: list[Sentence]) -> None:
+    boxes = list(_BOX.finditer(text, start, end))
+    if boxes:
+        if text[start : boxes[0].start()].strip():
+            _emit(text, start, boxes[0].start(), section, paragraph, indent, out)
+        for box, following in zip(boxes, [*boxes[1:], None], strict=True):
+            if box.group(1) not in (" ", ""):  # an empty box asserts nothing
+                _emit(text, box.end(), following.start() if following else end, section, paragraph, indent, out)
+        return
     while start < end and text[start].isspace():
         start += 1
     while end > start and text[end - 1].isspace():

@@ -127,6 +127,15 @@ def sentence_words(
                 at = stop
                 continue
             word = word if len(word) == 1 else "<number>"
+        elif word in _NUMBER_WORDS:
+            stop, value = _spoken_percent(spelled, at, hi)
+            if value is not None:
+                result.percents.append(Percent(len(words), value))
+                words.append("<percent>")
+                first.append(at)
+                last.append(stop - 1)
+                at = stop
+                continue
         elif token_kind == MARK:
             if word == "-" or word == "--":
                 tight_left = at > lo and end[at - 1] == start[at]
@@ -135,6 +144,20 @@ def sentence_words(
                     at += 1
                     continue
                 word = "-"
+                gap = tokens.start[at + 1] - end[at] if at + 1 < hi else 9
+                if words and words[-1] in _SEQUENCES and gap >= 2:
+                    word = "<neg>"
+            elif word == "+" and words and words[-1] in _SEQUENCES:
+                word = "<pos>"
+            elif word == "(" and at + 2 < hi and spelled[at + 1] in ("-", "+") and spelled[at + 2] == ")":
+                words.append("<neg>" if spelled[at + 1] == "-" else "<pos>")
+                first.append(at)
+                last.append(at + 2)
+                at += 3
+                continue
+            elif word == ":" and words and words[-1] in _SEQUENCES:
+                at += 1
+                continue
             elif word in ("|", "="):
                 word = ":"
             elif word == "#":
@@ -169,6 +192,36 @@ def _percent(tokens: Tokens, spelled: Sequence[str], at: int, hi: int) -> tuple[
         upper = _number(spelled[step + 1])
         if upper is not None and value is not None and upper > value and upper <= 100 and (spelled[step] not in ("and", "/") or spelled[at - 1] == "between" or spelled[step] == "/"):
             return step + 3, upper
+    return at, None
+
+
+_SEQUENCES = frozenset("stir tirm t1 t2 spair dwi".split())
+_NUMBER_WORDS = {
+    word: number
+    for word, number in zip(
+        "five ten fifteen twenty thirty forty fifty sixty seventy eighty ninety one two three four six seven eight nine twelve".split(),
+        (5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90, 1, 2, 3, 4, 6, 7, 8, 9, 12),
+        strict=True,
+    )
+}
+
+
+def _spoken_percent(spelled: Sequence[str], at: int, hi: int) -> tuple[int, float | None]:
+    """ "fifty five percent", "twenty to thirty percent": (token after it, value), or (at, None)."""
+    value = 0
+    best: float | None = None
+    step = at
+    while step < hi and step < at + 6:
+        word = spelled[step]
+        if word in _NUMBER_WORDS:
+            number = _NUMBER_WORDS[word]
+            value = value + number if value >= 20 and number < 10 else number
+            best = float(value)
+        elif word not in ("to", "-", "or"):
+            break
+        step += 1
+    if best is not None and step < hi and (spelled[step] in _PERCENT_WORDS or spelled[step] == "per" and spelled[step + 1 : step + 2] == ["cent"]):
+        return step + (2 if spelled[step] == "per" else 1), best
     return at, None
 
 
@@ -209,14 +262,17 @@ def _row_words(
     return row
 
 
+_BETWEEN_NUMBERS = frozenset([",", "and", "&", "/", "resp", "respectively"])
+
+
 def _in_percent_list(tokens: Tokens, spelled: Sequence[str], at: int, hi: int) -> bool:
     """ "20, 35 and 15%": the sign stands behind the last number only."""
     step = at + 1
     seen = 0
     while step + 1 < hi and seen < 8:
-        if spelled[step] not in (",", "and", "&", "/"):
+        if spelled[step] not in _BETWEEN_NUMBERS:
             return False
-        while step < hi and spelled[step] in (",", "and", "&", "/"):
+        while step < hi and (spelled[step] in _BETWEEN_NUMBERS or spelled[step] == "."):
             step += 1
         if step >= hi or tokens.kind[step] != NUMBER:
             return False

@@ -32,9 +32,15 @@ _PLAIN = "aaaaaaceeeeiiiinooooouuuuyyAAAAAACEEEEIIIINOOOOOUUUUY"
 _TABLE = str.maketrans({**_FOLD, **dict(zip(_LATIN, _PLAIN, strict=True))})
 
 
+_LEADERS = re.compile(r"\s*\.(?:\s?\.){3,}")
+
+
 def fold(text: str) -> str:
     """Return ``text`` with dashes, quotes, blanks, bullets and accented letters made plain; the length is unchanged."""
-    return text.translate(_TABLE)
+    folded = text.translate(_TABLE)
+    if "..." in folded:  # dot leaders of a form: "Height loss ........ 60 %"
+        folded = _LEADERS.sub(lambda match: ":" + " " * (len(match.group()) - 1), folded)
+    return folded
 
 
 class Speller:

@@ -319,7 +319,7 @@ class WhatIf(BaseModel):
 
 
 class Decision(BaseModel):
-    """What to do about one reading; see :mod:`vertriage.decision`. It supports and never replaces clinical judgement.
+    """What to do about one reading; see :mod:`vertriage.decision`. It supports and never replaces clinical judgment.
 
     ``priority`` is the place in the worklist, 1 first. ``fracture_liaison`` marks a patient with a vertebral fracture
     and no documented osteoporosis treatment. ``docs/decision.md`` explains every field.

@@ -141,7 +141,7 @@ def test_other_pathways_get_their_next_step_and_no_ratings(report, pathway, step
     decision = decide(report)
     assert (decision.pathway, decision.tier, decision.target_levels, decision.ratings) == (pathway, None, [], [])
     assert step is None or any(step in text for text in decision.next_steps)
-    assert "does not replace clinical" in decision.disclaimer
+    assert "does not replace clinical judgment" in decision.disclaimer
 
 
 def test_follow_up_says_what_a_failed_trial_means():

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vertriage import types
@@ -206,6 +206,20 @@ def test_a_slip_in_the_table_is_reported_with_its_line(tmp_path, old, new, offse
     if old.startswith("disclaimer"):
         return  # a section that is not there has no line
     assert int(found[1]) == line + offset
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, TABLE.count("\n")), st.sampled_from(["", "  x: [1, a]", "  - id:", "    when: pain (", "    say: 5"])
+)
+def test_any_slip_gives_a_policy_error_with_a_line_or_a_valid_table(tmp_path_factory, number, line):
+    lines = TABLE.split("\n")
+    path = tmp_path_factory.mktemp("slip") / "policy.yaml"
+    path.write_text("\n".join([*lines[:number], line, *lines[number + 1 :]]), encoding="utf-8")
+    try:
+        load_policy(path)
+    except PolicyError as error:
+        assert re.match(rf"{re.escape(str(path))}:\d+: ", str(error))  # noqa: PT017
 
 
 def test_every_fact_that_decides_has_a_counterfactual(tmp_path):
