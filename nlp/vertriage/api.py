@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from vertriage.pipeline import Reader
 
 TableName = Literal["reports", "fractures", "evidence"]
-CHUNK = 64
+CHUNK = 32
 
 LEVELS: tuple[str, ...] = (
     *(f"C{n}" for n in range(1, 8)), *(f"T{n}" for n in range(1, 14)), *(f"L{n}" for n in range(1, 7)),

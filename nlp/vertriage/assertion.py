@@ -128,9 +128,11 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
                 if start <= mention.start < stop:
                     _mark(mention, label, history)
         else:
-            if words[cue.start] in (":", "-") and cue.end < len(words) and words[cue.end] not in _AFTER_VALUE:
+            if words[cue.start] == ":" and words[cue.end - 1] in ("no", "n") and cue.end < len(words) and words[cue.end] not in _AFTER_VALUE:
                 continue  # "Epidural space: no abscess" is no value of the label
             lo = _backward_start(words, cue, starts, ends)
+            if reach := cue.attrs.get("reach"):
+                lo = max(lo, cue.start - int(reach))
             for mention in view.mentions:
                 if lo <= mention.start and mention.end <= cue.start:
                     _mark(mention, label, history)

@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_args
 
 import typer
 
@@ -180,8 +180,6 @@ def _run(
     source: Source, options: ReadOptions, out: Path, workers: int, keep_text: bool, lexicons: Path | None, quiet: bool
 ) -> int:
     """Process one source into ``out`` and print the summary; returns the number of rejects."""
-    from typing import get_args
-
     from vertriage.api import available_cores, process
     from vertriage.render import summary_view
     from vertriage.types import Pathway

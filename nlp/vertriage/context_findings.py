@@ -341,7 +341,7 @@ def _radiculopathy(found: dict[str, list[_Found]], views: Sequence[SentenceWords
             if view.sentence.section == "history" or mention.value == "absent" or not _root(view, mention):
                 absent.append((mention, view))
             continue
-        if mention.asked:
+        if mention.asked or _root(view, mention) and "cauda" in view.words:
             continue
         if view.sentence.section in ("history", "title"):
             present.append((mention, view))

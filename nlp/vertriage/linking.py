@@ -156,15 +156,13 @@ def _heading(view: SentenceWords, places: list[Place], state: Discourse, previou
         elif not _attribute_label(view):
             state.heading = []
         return
-    label_words = 0
-    for at, word in enumerate(view.words):
-        if word in (":", "-", "."):
-            label_words = at
-            break
+    label_words = sum(1 for offset in view.offsets if offset < sentence.label_end and offset >= 0)
+    while label_words and view.words[label_words - 1] in (":", "-", "."):
+        label_words -= 1
     named = [
         level
         for place in places
-        if place.group is not None and place.part == "body" and place.at <= label_words
+        if place.group is not None and place.part == "body" and place.at < label_words
         for level in place.levels
     ]
     if named and not all(word in _LABEL_WORDS for word in view.words[:label_words]):
@@ -173,7 +171,7 @@ def _heading(view: SentenceWords, places: list[Place], state: Discourse, previou
         state.heading, state.heading_how = named, "item"
     elif (only := _level_value(view, places, label_words)):
         state.heading, state.heading_how = only, "line"
-    elif any(place.part in ("disc", "cord") and place.at <= label_words for place in places):
+    elif any(place.part in ("disc", "cord") and place.at < label_words for place in places):
         state.heading, state.heading_how = [], "disc"
     elif not (state.heading and state.heading_how == "line" and _attribute_label(view)):
         state.heading = []
@@ -183,7 +181,7 @@ def _level_value(view: SentenceWords, places: list[Place], label_words: int) -> 
     """The levels of a form line such as ``Segment: L1`` that says nothing else; the lines below it describe them."""
     rest = [word for word in view.words[label_words:] if word not in (":", ".", "-", "(", ")", ",", "and")]
     if rest and all(word == "<level>" for word in rest):
-        return [level for place in places if place.part == "body" and place.at > label_words for level in place.levels]
+        return [level for place in places if place.part == "body" and place.at >= label_words for level in place.levels]
     return []
 
 
@@ -304,6 +302,10 @@ def _chained(between: Sequence[str]) -> bool:
 def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discourse) -> Place | None:
     """Resolve "both", "the latter", "the remaining fractures" ... from what was named before."""
     kind = cue.value
+    if cue.end - cue.start == 1 and view.words[cue.start] in ("both", "each", "neither", "these", "they", "them"):
+        following = view.words[cue.end] if cue.end < len(view.words) else "."
+        if following not in VERBS and following not in _AFTER_REFERENCE:
+            return None  # "both pedicles", "each side"
     before = [p for p in places if p.at < cue.start and p.part == "body" and p.levels and None not in p.levels]
     in_sentence: list[str] = []
     for place in before:
@@ -367,6 +369,12 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
     if levels is None:
         return None
     return Place(cue.start, cue.end, levels, how)
+
+
+_AFTER_REFERENCE = frozenset(
+    ", . ; ) ( : of with without at being having now acute chronic old stable also again still about approximately <percent> and not no in measuring "
+    "showing demonstrating unchanged new recent healed subacute lost collapsed".split()
+)
 
 
 def _last_list(before: Sequence[Place], state: Discourse) -> list[str]:
@@ -486,7 +494,7 @@ def _find(view: SentenceWords, mention: Mention, places: list[Place], starts: Se
             return _whole(prev, places, mention, view)
     if nxt is not None and nxt.at < len(words):
         gap = words[mention.end : nxt.at]
-        if not gap and nxt.how == NAMED and (mention.label != "percent"):
+        if not gap and (nxt.how == NAMED and mention.label != "percent" or nxt.how == REFERENCE and words[nxt.at] in ("both", "each")):
             return _whole(nxt, places, mention, view)
         if _leads(words, mention.end, nxt.at):
             return _whole(nxt, places, mention, view)
@@ -513,7 +521,7 @@ def _find(view: SentenceWords, mention: Mention, places: list[Place], starts: Se
 
 def _fresh_start(words: Sequence[str], lo: int, hi: int) -> bool:
     """Between finding and level another finding's clause opens: "with edema, and old T8 fracture"."""
-    return any(w in (";", "and", ",") for w in words[lo:hi]) and not any(w in ("involving", "at", "of", "in") for w in words[lo:hi])
+    return ";" in words[lo:hi] or any(w in ("and", ",") for w in words[lo:hi]) and not any(w in ("involving", "at", "of", "in") for w in words[lo:hi])
 
 
 def _subject(words: Sequence[str], candidates: Sequence[Place], mention: Mention) -> Place:
@@ -561,8 +569,10 @@ def _inside_list(words: Sequence[str], mention: Mention, before: Sequence[Place]
         if mention.end <= close and not any(p.at < mention.start and p.at > prev.end for p in before):
             return prev
     if prev is not None and nxt is not None and prev.chain == nxt.chain >= 0 and prev.group is not None and nxt.group is not None:
-        if mention.label == "percent" and "," not in words[prev.end : mention.start] and "and" not in words[prev.end : mention.start]:
-            return prev
+        if mention.label == "percent":
+            chain = [p for p in [*before, *after] if p.chain == prev.chain]
+            tail = words[chain[-1].end : chain[-1].end + 5]
+            return prev if "<percent>" in tail or "," not in words[prev.end : mention.start] else nxt
         return nxt
     if nxt is not None and nxt.group is not None and mention.label in ("acuity",):
         gap = words[mention.end : nxt.at]
@@ -578,7 +588,10 @@ def _whole(place: Place, places: Sequence[Place], mention: Mention, view: Senten
     """The whole list a place belongs to."""
     if place.group is None or place.chain < 0 or place.part != "body":
         return [place]
-    return [p for p in places if p.chain == place.chain and p.group is not None and p.part == "body"]
+    chain = [p for p in places if p.chain == place.chain and p.group is not None and p.part == "body"]
+    if mention.label == "percent" and any(chain[0].at < p.at < chain[-1].at and p.at != mention.start for p in view.percents):
+        return [place]  # every level of the list has a percentage of its own
+    return chain
 
 
 def _deal(
@@ -619,8 +632,8 @@ def _levels(places: Sequence[Place]) -> list[str | None]:
 
 def _listed(words: Sequence[str], lo: int, hi: int) -> bool:
     between = words[lo:hi]
-    return bool(between) and len(between) <= 5 and any(w in (",", "and", "/", "&") for w in between) and all(
-        w in (",", "and", "/", "&", "approximately", "about", "roughly", "some", "anterior", "height", "loss", "of", "around", "nearly", "up", "to") for w in between
+    return bool(between) and len(between) <= 5 and any(w in (",", "and", "/", "&", "resp", "respectively") for w in between) and all(
+        w in (",", "and", "/", "&", "resp", "respectively", ".", "approximately", "about", "roughly", "some", "anterior", "height", "loss", "of", "around", "nearly", "up", "to") for w in between
     )
 
 

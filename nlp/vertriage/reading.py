@@ -151,7 +151,7 @@ def _statuses(
     described = {level for label in ("acuity", "percent") for link in by_label[label] if link.how >= HEADING for level in link.levels}
     claims: dict[Level, list[_Claim]] = defaultdict(list)
     loose: list[_Claim] = []
-    none_at_all = False
+    none_at_all = none_in_impression = False
     demoted: dict[Level, list[_Claim]] = defaultdict(list)
     for link in links:
         mention = link.mention
@@ -174,12 +174,13 @@ def _statuses(
         elif value == "absent" and not history:
             if not soft and not _is_qualified(link) and not any(w in _REGIONAL for w in [*link.view.words, *link.view.sentence.label.lower().split()]):
                 none_at_all = True
+                none_in_impression = none_in_impression or link.view.sentence.section == "impression"
         elif not soft and link.how in (NAMED, EVERY) and value != "absent":
             loose.append(claim)
     scheuermann = any(word == "scheuermann" for view in views for word in view.words if view.sentence.section in ("findings", "impression"))
     status: dict[Level, tuple[str, list[Span]]] = {}
     for level, mine in claims.items():
-        value = _status(level, mine, demoted.get(level, []), none_at_all, scheuermann, described)
+        value = _status(level, mine, demoted.get(level, []), none_at_all, scheuermann, described, none_in_impression)
         if value is not None:
             status[level] = (value, [c.span for c in mine if c.value.startswith(value)] or [c.span for c in mine])
     for level, held in cement.items():
@@ -219,7 +220,7 @@ def _explained(view: SentenceWords, mention: Mention) -> bool:
 
 
 def _status(
-    level: Level, claims: Sequence[_Claim], implied: Sequence[_Claim], none_at_all: bool, scheuermann: bool, described: set[Level]
+    level: Level, claims: Sequence[_Claim], implied: Sequence[_Claim], none_at_all: bool, scheuermann: bool, described: set[Level], none_in_impression: bool
 ) -> str | None:
     for section in (3, 2, 1):
         here = [c for c in claims if c.section == section]
@@ -230,7 +231,7 @@ def _status(
             # A hedged fracture beside a plain one in the same sentence is the same fracture, explained.
             return "present"
         if "possible" in values:
-            return "possible"
+            return None if none_in_impression and section == 1 else "possible"
         if values & {"present soft", "possible soft"}:
             if any(c.value == "possible" for c in implied if c.section == section) and not any(c.value == "present" for c in claims):
                 return "possible"
@@ -344,8 +345,6 @@ def _pedicle(link: Link) -> str | None:
             continue
         between = view.words[mention.end : other.start] if other.start >= mention.end else view.words[other.end : mention.start]
         if len(between) > 9 or ";" in between:
-            continue
-        if "," in between and other.value == "present" and other.start >= mention.end and len(between) > 5:
             continue
         distance = len(between)
         if best is None or distance < best[0] or (distance == best[0] and other.value == "absent"):

@@ -30,6 +30,7 @@ _GOES_ON = (
     "are|is|were|was|of|suggest|suggests|consistent|compatible|and|may|as|in|at|on|suggestive|favou?r|favou?rs|discussed|communicated|"
     "above|below|with|for|to|by|from|that|which|would|should|could|has|have|section|item|items|called|phoned|or|but|can|do|does|not|will"
 )
+_LEVEL = re.compile(r"\b(?:[TDL]|Th|LV|DV)-?\d{1,2}\b")
 _SHORT = {"title", "history", "technique", "comparison"}
 """Sections that a blank line ends when no later heading opens the findings."""
 
@@ -105,6 +106,9 @@ def find_sections(text: str, rules: SectionRules | None = None) -> list[Section]
     for number, (name, _, body) in enumerate(found):
         end = found[number + 1][1] if number + 1 < len(found) else len(text)
         findings_follow = any(n == "findings" for n, _, _ in found[number + 1 :])
+        if findings_follow and name in _SHORT:
+            blank = re.search(r"\n[ \t]*\n", folded[body:end])
+            findings_follow = blank is None or len(_LEVEL.findall(folded, body + blank.end(), end)) < 3
         if name in _SHORT and not findings_follow and not (later_findings and name != "history" and number == 0):
             cut = _short_end(folded, body, end, rules, one_line=name in ("comparison", "technique"))
             sections.append(Section(name, body, cut))

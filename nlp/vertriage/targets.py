@@ -71,6 +71,8 @@ class SentenceWords:
     """Word position and level mention, in order."""
     percents: list[Percent] = field(default_factory=list)
     mentions: list[Mention] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+    """Character offset of every word."""
     cues: list[Mention] = field(default_factory=list)
     """ConText cues and references, kept apart from the findings they act on."""
 
@@ -155,7 +157,15 @@ def sentence_words(
                 last.append(at + 2)
                 at += 3
                 continue
-            elif word == ":" and words and words[-1] in _SEQUENCES:
+            elif word == ":" and words and (
+                words[-1] in _SEQUENCES
+                or start[at] < sentence.label_end <= end[at] + 2
+                and words[-1] not in ("<level>", "<disc>")
+                and len(words) <= 4
+                and at + 1 < hi
+                and spelled[at + 1] not in _BARE_VALUES
+                and spelled[at + 1] != "not"
+            ):  # the label of a form reads on into its value: "Posterior border: bulging"
                 at += 1
                 continue
             elif word in ("|", "="):
@@ -173,6 +183,7 @@ def sentence_words(
         first.append(at)
         last.append(at)
         at += 1
+    result.offsets = [start[token] for token in first]
     return result
 
 
@@ -259,6 +270,7 @@ def _row_words(
             row.words.append(":")
             row.first_token.append(anchor)
             row.last_token.append(anchor)
+    row.offsets = [tokens.start[token] for token in row.first_token]
     return row
 
 

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -20,7 +19,7 @@ from vertriage.types import ClinicalFacts
 from vertriage.writers import Rows
 
 pytestmark = pytest.mark.usefixtures("plain_reader")
-SECRET = "Quillfeather-Ostrander"
+SECRET = "zebralantern"
 
 
 def frame(**columns: Any) -> pd.DataFrame:
@@ -32,7 +31,7 @@ def test_one_row_a_report_a_vertebra_a_mention() -> None:
     tables = read_frame(frame(modality=["MR", "CT", "XR"], age=[80, 81, None]))
     assert tables.reports["report_id"].tolist() == ["A", "B", "C"]
     assert tables.reports["fracture_count"].tolist() == [2, pd.NA, 0]
-    assert tables.reports["modality"].tolist() == ["MR", np.nan, "XR"] or tables.reports["modality"].isna()[1]
+    assert tables.reports["modality"].astype("string").fillna("").tolist() == ["MR", "", "XR"]
     assert tables.reports["candidate_levels"][0] == ["L1", "T12"]
     assert tables.fractures[["report_id", "level"]].to_numpy().tolist() == [["A", "L1"], ["A", "T12"]]
     mentions = tables.evidence.merge(frame(), on="report_id", suffixes=("", "_report"))

@@ -16,11 +16,12 @@ import pytest
 from typer.testing import CliRunner
 
 from vertriage import api, cli
+from vertriage.readers import open_source
 from vertriage.types import CONTEXT_FIELDS, FRACTURE_FIELDS, Pathway
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "reports"
-SECRET = "Quillfeather-Ostrander"
+SECRET = "zebralantern"
 MRI = (
     "EXAM: MRI LUMBAR SPINE\n\nINDICATION: Severe low back pain for 3 weeks.\n\nFINDINGS: There is an acute compression"
     " fracture of L1 with marrow edema and 40% loss of height.\n\nIMPRESSION: Acute L1 compression fracture."
@@ -286,3 +287,16 @@ def test_version_and_help() -> None:
     assert shown.returncode == 0
     for command in (b"run", b"read", b"evaluate"):
         assert command in shown.stdout
+
+
+def test_progress_estimates_the_number_of_reports(tmp_path: Path) -> None:
+    path = export(tmp_path, [(f"A{n}", "No fracture of the spine. " * 20) for n in range(500)])
+    counter = cli._Counter(open_source(path))
+    items = counter.items()
+    assert counter.expected(None) is None
+    for _ in range(250):
+        next(items)
+    assert counter.expected(None) == pytest.approx(500, rel=0.1)
+    assert counter.expected(300) == 300
+    assert len(list(items)) == 250
+    assert counter.expected(None) == 500

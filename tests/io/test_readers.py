@@ -33,7 +33,7 @@ from vertriage.readers import (
     parse_date,
 )
 
-SECRET = "Quillfeather-Ostrander"  # stands for what must never leave a report
+SECRET = "zebralantern"  # stands for what must never leave a report
 
 
 def write(path: Path, content: str | bytes, encoding: str = "utf-8") -> Path:
@@ -258,7 +258,7 @@ def test_missing_columns_are_named(tmp_path: Path, header: str, options: dict[st
 
 def test_a_file_without_header_does_not_print_its_first_report(tmp_path: Path) -> None:
     path = write(tmp_path / "x.csv", f'1,"{SECRET} has a fracture of L1 and so on and so on."\n')
-    with pytest.raises(InputError, match="52 characters|characters") as caught:
+    with pytest.raises(InputError, match=r"\(\d+ characters\)") as caught:
         open_source(path)
     assert SECRET not in str(caught.value)
 
@@ -346,7 +346,7 @@ def test_day_or_month_first_is_decided_from_the_file(
         (None, "COMPARISON: CT 2019\n\nFINDINGS: STIR hyperintensity at T9.", "MR"),
         (None, "TECHNIQUE: axial CT images with MPR\n\nFINDINGS: L1 fracture.", "CT"),
         (None, "INDICATION: MRI showed edema.\nFINDINGS: AP and lateral views. L1 wedge.", "XR"),
-        (None, "Mr Vale was seen today with pain.", "OT"),
+        (None, "Mr X was seen today with pain.", "OT"),
         (None, "T1 and T2 vertebral bodies are normal.", "OT"),
         (None, "L1 fracture.", "OT"), (None, "", "OT"),
     ],
