@@ -210,6 +210,15 @@ def _is_sequence(tokens: Tokens, words: list[str], at: int) -> bool:
         return words[index] if 0 <= index < len(words) else ""
 
     after, after2 = word(at + 1), word(at + 2)
+    if word(at - 1) in ("and", ",", "&") and at >= 2 and tokens.kind[at - 2] == LEVEL and _parse(tokens.raw[at - 2]) in ("T1", "T2") and after not in _SEQUENCE_AFTER:
+        return _is_sequence(tokens, words, at - 2)  # a pair is of one kind
+    if after in ("and", ",", "&") and _parse(word(at + 2)) in ("T1", "T2"):
+        if word(at + 3) in _VERTEBRA_AFTER:
+            return False
+        if word(at - 1) in ("of", "at", "in", "involving") and word(at + 3) not in _SEQUENCE_AFTER and any(
+            word(at - step) in ("fracture", "wedging", "collapse", "deformity", "compression", "body", "vertebra") for step in (2, 3, 4)
+        ):
+            return False
     if after in ("-", "/") and tokens.end[at] == tokens.start[at + 1]:
         if tokens.kind[at + 2] == LEVEL if at + 2 < len(words) else False:
             other = _parse(tokens.raw[at + 2])
@@ -301,6 +310,8 @@ def _list(tokens: Tokens, words: list[str], at: int, first: str) -> LevelGroup:
         if word in ("down", "up") and step < size and words[step] in ("to", "through"):
             word, step = "to", step + 1
         ranged = word in _RANGE
+        if word == "and" and at and words[at - 1] == "between" and end + 2 < size and words[end + 2] == "inclusive":
+            ranged = True
         if word == "-" and not tight and step < size and tokens.start[step] == tokens.end[step - 1] + 1 and tokens.kind[step] != LEVEL:
             break
         if not ranged and word not in _LIST and word != "/":

@@ -48,6 +48,8 @@ _SIDES = frozenset(
     "posterior anterior inferior superior lower upper left right central middle mid lateral medial caudal cranial both posteroinferior ventral dorsal "
     "marrow vertebral".split()
 )
+_APPOSITION = frozenset(", . presumed presumably approximately likely probably possibly level at about labelled labeled called designated".split())
+_NEVER_OF_A_DISC = frozenset("percent fracture marrow_edema cleft".split())
 _DETERMINERS = frozenset("and or the a an there this these that its their".split())
 _FILLERS = frozenset(
     "of at in the also as well both with to a an lesser extent degree less more less acute subacute chronic old new recent remote healed healing stable mild moderate "
@@ -302,7 +304,7 @@ def _chained(between: Sequence[str]) -> bool:
 def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discourse) -> Place | None:
     """Resolve "both", "the latter", "the remaining fractures" ... from what was named before."""
     kind = cue.value
-    if cue.end - cue.start == 1 and view.words[cue.start] in ("both", "each", "neither", "these", "they", "them"):
+    if cue.end - cue.start == 1 and view.words[cue.start] in ("both", "each", "neither", "these", "they", "them", "all"):
         following = view.words[cue.end] if cue.end < len(view.words) else "."
         if following not in VERBS and following not in _AFTER_REFERENCE:
             return None  # "both pedicles", "each side"
@@ -426,6 +428,10 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
                 continue
         if state.heading_how == "disc" and not state.heading and view.sentence.label == "" and False:
             continue
+        if mention.label == "marrow_replacement" and any(w in ("diffuse", "diffusely", "throughout", "generalized") for w in view.words):
+            if not any(w in ("fatty", "body", "vertebra", "recurred") for w in view.words):
+                chosen.append((mention, [Place(-1, -1, [], EVERY)], EVERY, False))
+                continue
         if mention.label == "acuity" and (_said_of_a_lesion(view, mention) or not _speaks_of_fracture(view)):
             continue
         if state.heading:
@@ -498,16 +504,21 @@ def _find(view: SentenceWords, mention: Mention, places: list[Place], starts: Se
             return _whole(nxt, places, mention, view)
         if _leads(words, mention.end, nxt.at):
             return _whole(nxt, places, mention, view)
-        if gap in ([","], [".", ","]) and nxt.how == NAMED and mention.label == "fracture" and not any(p.at >= clause for p in before):
+        if gap and gap[0] in (",", ".") and all(w in _APPOSITION for w in gap) and nxt.how == NAMED and mention.label == "fracture" and not any(p.at >= clause for p in before):
             return _whole(nxt, places, mention, view)  # "Old compression fractures, T8 and L5"
         if gap == ["("] and nxt.how == NAMED and mention.label != "percent":  # "old fractures (T7, T10)"
             return _whole(nxt, places, mention, view)
         if gap and gap[0] in (":", "-") and len(gap) <= 2 and prev is None and mention.label in ("fracture", "augmented", "marrow_edema", "cleft"):
             return _whole(nxt, places, mention, view)
+    if prev is not None and prev.part in ("disc", "process", "root") and prev.at >= clause and mention.label in _NEVER_OF_A_DISC and mention.value != "hard":
+        return [prev]
     usable = [p for p in before if p.part == "body" or p.part == "elsewhere"]
     same_clause = [p for p in usable if p.at >= clause]
     if same_clause:
-        return _whole(_subject(words, same_clause, mention), places, mention, view)
+        whole = _whole(_subject(words, same_clause, mention), places, mention, view)
+        if mention.label in ("fracture", "acuity") and any(at in view.plural for at in range(mention.start, mention.end + 3)):
+            whole = _plural(words, same_clause, whole)
+        return whole
     if nxt is not None and nxt.part == "body" and nxt.at < clause_end and mention.label != "percent" and not _fresh_start(words, mention.end, nxt.at):
         return _whole(nxt, places, mention, view)
     if usable:
@@ -517,6 +528,15 @@ def _find(view: SentenceWords, mention: Mention, places: list[Place], starts: Se
     if nxt is not None and nxt.part in ("disc", "process", "root", "sacral") and nxt.at < clause_end and mention.label in ("marrow_edema",) and not before:
         return [nxt] if _leads(words, mention.end, nxt.at) else None
     return None
+
+
+def _plural(words: Sequence[str], candidates: Sequence[Place], whole: list[Place]) -> list[Place]:
+    """ "Uptake at T11 and lesser uptake at L1, in keeping with fractures": a plural takes both subjects."""
+    first = min(place.at for place in whole)
+    earlier = [place for place in candidates if place.end <= first and place.group is not None]
+    if len(whole) == 1 and len(whole[0].levels) == 1 and earlier and "and" in words[earlier[-1].end : first]:
+        return [earlier[-1], *whole]
+    return whole
 
 
 def _fresh_start(words: Sequence[str], lo: int, hi: int) -> bool:
@@ -571,8 +591,8 @@ def _inside_list(words: Sequence[str], mention: Mention, before: Sequence[Place]
     if prev is not None and nxt is not None and prev.chain == nxt.chain >= 0 and prev.group is not None and nxt.group is not None:
         if mention.label == "percent":
             chain = [p for p in [*before, *after] if p.chain == prev.chain]
-            tail = words[chain[-1].end : chain[-1].end + 5]
-            return prev if "<percent>" in tail or "," not in words[prev.end : mention.start] else nxt
+            lead = words[max(0, chain[0].at - 4) : chain[0].at]
+            return nxt if "<percent>" in lead else prev
         return nxt
     if nxt is not None and nxt.group is not None and mention.label in ("acuity",):
         gap = words[mention.end : nxt.at]
@@ -661,7 +681,8 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
                     state.treated.append(level)
                 if level not in state.fractured:
                     state.fractured.append(level)
-        if label in _MOVES_FOCUS and not (label == "fracture" and link.mention.negated):
+        subject = label == "acuity" and view.words[:1] == ["<level>"]
+        if (label in _MOVES_FOCUS or subject) and not (label == "fracture" and link.mention.negated):
             if label in ("fracture", "augmented") or not main:
                 main = list(link.levels)
             if named and label != "percent" and (not state.lists or state.lists[-1] != named):

@@ -24,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import spacy
 from spacy.language import Language
@@ -323,9 +323,12 @@ _COMPONENTS: dict[str, tuple[type[_Component], list[str], list[str]]] = {
 
 
 def _register(factory: str, component: type[_Component], assigns: list[str], requires: list[str]) -> None:
-    @Language.factory(factory, assigns=assigns, requires=requires, default_config={"lexicons": None})
     def make(nlp: Language, name: str, lexicons: str | None) -> _Component:
         return component(nlp, name, lexicons)
+
+    # spaCy builds a pydantic model from the annotations and needs the types themselves, not their postponed strings.
+    make.__annotations__ = {"nlp": Language, "name": str, "lexicons": Optional[str], "return": _Component}  # noqa: UP045
+    Language.factory(factory, assigns=assigns, requires=requires, default_config={"lexicons": None}, func=make)
 
 
 for _factory, (_component, _assigns, _requires) in _COMPONENTS.items():

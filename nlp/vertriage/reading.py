@@ -30,9 +30,10 @@ MALIGNANT = ("convex_posterior_border", "pedicle_involvement", "soft_tissue_mass
 _RANK = {level: rank for rank, level in enumerate(ORDER)} | {"T13": 18.5, "L6": 23.5}
 _SECTION_ORDER = {"addendum": 3, "impression": 2, "recommendation": 2, "findings": 1, "history": 0}
 _QUALIFIED = frozenset("new acute other additional further recent subacute second adjacent interval more".split())
-_EXPLAINS = frozenset("physiologic scheuermann schmorl limbus developmental congenital projectional artifactual positional variant constitutional".split())
+_EXPLAINS = frozenset("physiologic scheuermann schmorl limbus developmental congenital projectional artifactual positional variant constitutional limit".split())
 _LATER = ("not", "instead", "rather")
-_REGIONAL = frozenset("cervical sacrum sacral pelvis rib ribs sternum coccyx posterior".split())
+_NOT_MARROW = frozenset("cord conus cauda disc medulla myelon <disc>".split())
+_REGIONAL = frozenset("cervical thoracic lumbar dorsal sacrum sacral pelvis rib ribs sternum coccyx posterior".split())
 
 
 @dataclass(slots=True)
@@ -128,7 +129,10 @@ def _cement(links: Sequence[Link]) -> dict[Level, list[Link]]:
     sure = [
         link
         for link in links
-        if not (link.mention.negated or link.mention.planned or link.mention.asked or link.mention.hedged) and link.mention.value == "present" and link.how >= FOCUS
+        if not (link.mention.negated or link.mention.planned or link.mention.asked or link.mention.hedged)
+        and link.mention.value == "present"
+        and link.how >= FOCUS
+        and (not link.mention.attrs.get("procedure") or any(cue.label == "done" for cue in link.view.cues))
     ]
     for link in sure:
         for level in link.levels:
@@ -294,6 +298,10 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
             value = _value(link)
             if value is None or mention.attrs.get("only") == "negated" and value != "absent":
                 continue
+            if label == "marrow_edema" and mention.value == "absent" and any(
+                word in _NOT_MARROW for word in link.view.words[max(0, mention.start - 8) : mention.start]
+            ):
+                continue  # "the conus is normal in signal"
             if label == "soft_tissue_mass" and link.view.words[mention.end : mention.end + 1] == [":"]:
                 continue  # the label of a paragraph
             if label == "retropulsion" and "convex" in link.view.words[mention.start : mention.end]:
@@ -314,6 +322,11 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
             for level in [*levels, None]:
                 if not any(c.how > EVERY and c.value in ("present", "possible") and c.link.order <= claim.link.order for c in mine[level]):
                     mine[level].append(claim)
+        if label == "marrow_replacement":
+            for claim in every:
+                if claim.value != "absent":  # a diffuse process: linked to every body when no level is named
+                    for level in [*levels, None]:
+                        mine[level].append(claim)
         near = [link.order for link in by_label["fracture"] if link.how > EVERY]
         for claim in every:
             if claim.value == "absent" or len(levels) <= 1 and any(abs(order - claim.link.order) <= 4 for order in near):
@@ -353,9 +366,18 @@ def _pedicle(link: Link) -> str | None:
         return None
     if best[1] == "absent":
         return "absent"
+    if best[2].entry.label and any(w in _BREAKS for w in view.words) and not any(w in _DISEASE for w in view.words):
+        return None  # a fracture that runs on into the arch
     if mention.negated or best[2].negated:
         return "absent"
     return "possible" if mention.hedged or best[2].hedged else "present"
+
+
+_BREAKS = frozenset("fracture injury split cleavage line disruption".split())
+_DISEASE = frozenset(
+    "tumor metastasis lesion signal replace replaced replacement infiltrate infiltrated infiltration destruction destroyed destructive lytic abnormal edema "
+    "pathologic hyperintense hypointense enhancing enhancement mass sclerotic".split()
+)
 
 
 def _settle(claims: Sequence[_Claim]) -> tuple[str, list[Span]]:
@@ -459,7 +481,7 @@ def _acuity(level: Level, links: Sequence[Link], fractures: Sequence[Link], edem
             continue
         if near > 8 and _other_subject(link):
             continue
-        strength = 0 if mention.attrs.get("overrides") else 1 if near <= 4 and link.how >= HEADING else 2 if link.how >= HEADING else 3
+        strength = 0 if mention.attrs.get("overrides") else 4 if mention.attrs.get("weak") else 1 if near <= 4 and link.how >= HEADING else 2 if link.how >= HEADING else 3
         stated[section].append((strength, 1 if mention.attrs.get("weak") else 0, _ACUITY_RANK[value], value, link))
     for section in (3, 2, 1):
         if stated[section]:

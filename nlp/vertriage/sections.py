@@ -102,7 +102,7 @@ def find_sections(text: str, rules: SectionRules | None = None) -> list[Section]
     first = found[0][1] if found else len(text)
     later_findings = any(name == "findings" for name, _, _ in found)
     if folded[:first].strip():
-        sections += _unheaded(folded, 0, first, rules, opening=True)
+        sections += _unheaded(folded, 0, first, rules, opening=True, before_findings=bool(found) and found[0][0] == "findings")
     for number, (name, _, body) in enumerate(found):
         end = found[number + 1][1] if number + 1 < len(found) else len(text)
         findings_follow = any(n == "findings" for n, _, _ in found[number + 1 :])
@@ -141,7 +141,7 @@ def _short_end(text: str, start: int, end: int, rules: SectionRules, *, one_line
     return end
 
 
-def _unheaded(text: str, start: int, end: int, rules: SectionRules, *, opening: bool) -> list[Section]:
+def _unheaded(text: str, start: int, end: int, rules: SectionRules, *, opening: bool, before_findings: bool = False) -> list[Section]:
     """Split text before the first heading into title, referral and findings."""
     sections: list[Section] = []
     at = start
@@ -184,7 +184,7 @@ def _unheaded(text: str, start: int, end: int, rules: SectionRules, *, opening: 
         at = lo
         break
     if text[at:end].strip() and (not sections or sections[-1].end <= at) and not (sections and at >= end):
-        sections.append(Section("findings", at, end))
+        sections.append(Section("history" if before_findings and end - at < 600 else "findings", at, end))
     return sections
 
 

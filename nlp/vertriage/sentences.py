@@ -40,7 +40,7 @@ _ABBREVIATION = re.compile(
     r"(?:\b(?:dr|mr|mrs|ms|prof|vs|cf|e\.g|i\.e|eg|ie|etc|approx|ca|fig|no|st|ant|post|sup|inf|lat|bilat|vert|resp|incl|max|min|wt|ht|ref|jr|sr|a\.m|p\.m|mod|sag|ax|cor|seg|art|lig|th|yr|hr|wk)|\b[A-Z])$",
     re.IGNORECASE,
 )
-_JOINER = re.compile(r"(?:no|ca|th|st|approx|vs|e\.g|i\.e|eg|ie|cf|dr|prof|fig|ant|post|sup|inf|resp|incl|etc|ht|hgt|vert|bilat|approx)$", re.IGNORECASE)
+_JOINER = re.compile(r"(?:no|ca|th|st|approx|vs|e\.g|i\.e|eg|ie|cf|dr|prof|fig|ant|post|sup|inf|resp|incl|etc|ht|hgt|vert|bilat|approx|fx|frx|fxs|compr|mod|sev|ant|sup|inf|no)$", re.IGNORECASE)
 
 
 @dataclass(slots=True)

@@ -71,13 +71,15 @@ class SentenceWords:
     """Word position and level mention, in order."""
     percents: list[Percent] = field(default_factory=list)
     mentions: list[Mention] = field(default_factory=list)
+    plural: set[int] = field(default_factory=set)
+    """Words that are a fracture in the plural."""
     offsets: list[int] = field(default_factory=list)
     """Character offset of every word."""
     cues: list[Mention] = field(default_factory=list)
     """ConText cues and references, kept apart from the findings they act on."""
 
 
-CUES = frozenset(["negation", "negation_backward", "hedge", "hedge_backward", "question", "planned", "historical", "ends", "except", "none", "respectively", "speculation_strength"])
+CUES = frozenset(["done", "negation", "negation_backward", "hedge", "hedge_backward", "question", "planned", "historical", "ends", "except", "none", "respectively", "speculation_strength"])
 _REFERENCE = frozenset(["reference", "unnamed"])
 
 
@@ -160,7 +162,7 @@ def sentence_words(
             elif word == ":" and words and (
                 words[-1] in _SEQUENCES
                 or start[at] < sentence.label_end <= end[at] + 2
-                and words[-1] not in ("<level>", "<disc>")
+                and words[-1] not in ("<level>", "<disc>", "tissue")
                 and len(words) <= 4
                 and at + 1 < hi
                 and spelled[at + 1] not in _BARE_VALUES
@@ -179,6 +181,10 @@ def sentence_words(
                 continue
         elif token_kind == LEVEL:
             word = word.replace("-", "").replace(" ", "")
+        elif word == "of" and tokens.raw[at] == "OF" and at + 1 < hi and spelled[at + 1] in "12345" and (not words or words[-1] in _BEFORE_OF):
+            word = "osf"  # osteoporotic fracture classification, not the preposition
+        elif word in _COUNTED and tokens.raw[at][-1] in "sS":
+            result.plural.add(len(words))
         words.append(word)
         first.append(at)
         last.append(at)
@@ -206,6 +212,8 @@ def _percent(tokens: Tokens, spelled: Sequence[str], at: int, hi: int) -> tuple[
     return at, None
 
 
+_COUNTED = frozenset(["fracture", "deformity", "collapse", "vcf", "compression"])
+_BEFORE_OF = frozenset(["<level>", ":", "(", ",", "type", "classification", "-", "fracture"])
 _SEQUENCES = frozenset("stir tirm t1 t2 spair dwi".split())
 _NUMBER_WORDS = {
     word: number

@@ -145,4 +145,4 @@ def _one_slip(a: str, b: str) -> bool:
 def _inflected(word: str, target: str) -> bool:
     """``fractured`` is a form of ``fracture``, not a slip: inflections are vocabulary of their own."""
     stem = target.rstrip("e")
-    return word.startswith(stem) and word[len(stem) :] in {"ed", "ing", "es", "s", "d", "ly", "al", "y", "ic", "", "or", "er"}
+    return word.startswith(stem) and word[len(stem) :] in {"ed", "ing", "es", "s", "d", "ly", "al", "y", "ic", "or", "er"}

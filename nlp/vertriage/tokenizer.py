@@ -28,7 +28,7 @@ _UNIT = r"(?!\s?(?:mm|cm|ml|mg|mci|%|x\s?\d|weeks?|days?|months?|years?|hours?|d
 TOKEN = re.compile(
     r"(?P<l>(?<![A-Za-z])(?:[Tt][Hh]|[Tt][Vv]|[Dd][Vv]|[Ll][Vv]|[TtDdLlCcSs])"  # a level: letter, joint, number
     r"(?:[-.#]|-\s)?0?\d{1,2}(?:(?![^\W_])|(?=[TtDdLlCcSs]\d))(?!\.\d|%)"
-    r"|(?<![^\W_])[TDLC]\s0?\d{1,2}(?![^\W_]|\.\d)" + _UNIT + r")"
+    r"|(?<![^\W_])(?:T[Hh]|[TDLC])\s0?\d{1,2}(?![^\W_]|\.\d)" + _UNIT + r")"
     r"|(?P<n>\d+(?:[.,]\d+)*(?![^\W_]))"
     r"|(?P<w>[^\W_]+(?:'[a-z]+)?)"
     r"|(?P<p>--+|[^\w\s]|_+)"

@@ -277,13 +277,13 @@ class _Worklist:
         report = dict(zip((*REPORTS.names, *self._kept), rows.reports[0], strict=True))
         decision = dict(zip(DECISIONS.names, rows.decisions[0], strict=True)) if rows.decisions else {}
         fractures = [dict(zip(FRACTURES.names, row, strict=True)) for row in rows.fractures]
-        fields = FractureReading.model_fields.keys() & set(FRACTURES.names)
         self._studies.append(
             Study(
                 report_id=report["report_id"],
                 patient_id=report["patient_id"],
                 date=report["exam_date"].date() if report["exam_date"] else None,
-                fractures=[FractureReading.model_construct(**{name: f[name] for name in fields}) for f in fractures],
+                # Copying skips the checks, which these values passed when they were read.
+                fractures=[_NO_VALUES.model_copy(update={name: f[name] for name in _SHARED}) for f in fractures],
                 pathway=report["pathway"],
                 tier=report["tier"],
                 priority=decision.get("priority", 0),
@@ -329,6 +329,8 @@ class _Worklist:
         write_csv(path, (*self.COLUMNS, *self._kept, "disclaimer"), self._rows())
 
 
+_NO_VALUES = FractureReading(level=None)
+_SHARED = tuple(FractureReading.model_fields.keys() & set(FRACTURES.names))
 _FROM_REPORT = ("exam_description", "modality", "age", "sex", "source", "row")
 
 
