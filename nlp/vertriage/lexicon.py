@@ -215,23 +215,30 @@ class Lexicon:
                 for number in self._accept[member]:
                     label = self.entries[number].label
                     best[label] = min(number, best.get(label, number))
-            state = self._states[members] = _State(members, tuple(self.entries[n] for n in sorted(best.values())))
+            expected: set[str] = set()
+            for member in members:
+                expected.update(self._edges[member])
+            if "<number>" in expected:
+                expected.update("0123456789")  # a lone digit stands for itself and for a number
+            state = self._states[members] = _State(
+                members,
+                tuple(self.entries[n] for n in sorted(best.values())),
+                expected,
+                any(self._any[member] for member in members),
+            )
         return state
 
     def _step(self, state: _State, word: str) -> _State | None:
         """The state after ``word``, worked out once and kept. Words no phrase expects share one answer."""
-        digit = word.isdigit()
-        expected = any(word in self._edges[member] or digit and "<number>" in self._edges[member] for member in state.members)
         gap = word[0].isalnum() or word[0] == "<"
-        if not expected:
-            if not gap:
-                return None
-            if not state.other_known:
-                state.other = self._target(state, None)
-                state.other_known = True
-            return state.other
-        state.next[word] = target = self._target(state, word, gap)
-        return target
+        if word in state.expected:
+            state.next[word] = target = self._target(state, word, gap)
+            return target
+        if not state.gaps or not gap:
+            return None
+        if state.other is None:
+            state.other = self._target(state, None)
+        return state.other
 
     def _target(self, state: _State, word: str | None, gap: bool = True) -> _State | None:
         members: set[int] = set()
@@ -254,16 +261,17 @@ class Lexicon:
             Matches in the order of their first word; they may overlap.
         """
         found: list[Match] = []
-        first = self.start.next
+        opening, first = self.start.expected, self.start.next
         size = len(words)
         for start in range(size):
-            state = first.get(words[start], 0)
-            if state == 0:
-                state = self._step(self.start, words[start])
-                if state is None and len(first) < 100_000:
-                    first[words[start]] = None
-            if state is None:
+            word = words[start]
+            if word not in opening:
                 continue
+            state = first.get(word)
+            if state is None:
+                state = self._step(self.start, word)
+                if state is None:
+                    continue
             best: dict[str, Match] | None = None
             at = start + 1
             while True:
@@ -277,6 +285,8 @@ class Lexicon:
                 word = words[at]
                 step = state.next.get(word)
                 if step is None:
+                    if not state.gaps and word not in state.expected:
+                        break
                     step = self._step(state, word)
                     if step is None:
                         break
@@ -290,14 +300,15 @@ class Lexicon:
 class _State:
     """A deterministic state: the phrases that may still match, and the entries that match here."""
 
-    __slots__ = ("accept", "members", "next", "other", "other_known")
+    __slots__ = ("accept", "expected", "gaps", "members", "next", "other")
 
-    def __init__(self, members: frozenset[int], accept: tuple[Entry, ...]) -> None:
+    def __init__(self, members: frozenset[int], accept: tuple[Entry, ...], expected: set[str], gaps: bool) -> None:
         self.members = members
         self.accept = accept
+        self.expected = expected
+        self.gaps = gaps
         self.next: dict[str, _State | None] = {}
         self.other: _State | None = None
-        self.other_known = False
 
 
 def _speller(path: Path) -> Speller:

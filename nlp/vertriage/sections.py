@@ -60,13 +60,17 @@ class SectionRules:
             re.escape(heading).replace(r"\ ", r"[ _]+") for heading in sorted(self.name_of, key=len, reverse=True)
         )
         date = r"(?:\s*[(\[][^)\]\n]{1,90}[)\]])?"
-        self.heading = re.compile(
-            rf"(?P<line>^[ \t>*#=_-]*(?:\d{{1,2}}[.)]\s*)?(?P<a>{alternatives})(?:\(s\))?{date}[ \t*_]*(?:(?P<sep>:|-{{1,2}}(?=\s)|\u2013(?=\s)|=)|(?P<eol>[ \t.]*$)))"
-            rf"|(?P<bare>^[ \t]*(?P<c>{_BARE})\b[.,]?[ \t]+(?!(?:{_GOES_ON})\b)(?=\w))"
-            rf"|(?P<spoken>(?<=[.?!] )(?P<d>{_BARE})\b[.,]? +(?!(?:{_GOES_ON})\b)(?=[a-z0-9]))"
-            rf"|(?P<inline>(?<=[.?!;:)\]\s*]) *(?P<b>{alternatives}){date}\s*:)",
-            re.IGNORECASE | re.MULTILINE,
+        flags = re.IGNORECASE | re.MULTILINE
+        # Tried at the start of every line only, and where a sentence starts within one: the long list of headings is
+        # never run over the whole text.
+        self.line = re.compile(
+            rf"[ \t>*#=_-]*(?:\d{{1,2}}[.)]\s*)?(?P<h>{alternatives})(?:\(s\))?{date}[ \t*_]*"
+            rf"(?:(?P<sep>:|-{{1,2}}(?=\s)|=)|(?P<eol>[ \t.]*$))",
+            flags,
         )
+        self.bare = re.compile(rf"[ \t]*(?P<h>{_BARE})\b[.,]?[ \t]+(?!(?:{_GOES_ON})\b)(?=\w)", flags)
+        self.inline = re.compile(rf"(?P<h>{alternatives}){date}\s*:", flags)
+        self.spoken = re.compile(rf"(?<=[.?!] )(?P<h>{_BARE})\b[.,]? +(?!(?:{_GOES_ON})\b)(?=[a-z0-9])", flags)
         openings = "|".join(content["history_openings"])
         self.history_opening = re.compile(rf"\s*(?:{openings})", re.IGNORECASE)
         self.exam_line = re.compile(content["exam_line"], re.IGNORECASE)
@@ -86,18 +90,7 @@ def find_sections(text: str, rules: SectionRules | None = None) -> list[Section]
     """The sections of a report in text order; together they cover everything but the headings."""
     rules = rules or section_rules()
     folded = fold(text)
-    found: list[tuple[SectionName, int, int]] = []  # name, start of heading, start of body
-    for match in rules.heading.finditer(folded):
-        word = match.group("a") or match.group("b") or match.group("c") or match.group("d")
-        if match.group("d") and word[0].isupper() and folded[match.end() : match.end() + 1].islower() and not folded.islower():
-            continue  # "Impression remains ..." is a sentence in prose with capitals
-        if match.group("b"):
-            at = match.start("b")
-            if not word[0].isupper() or not _opens_sentence(folded, at):
-                continue
-        elif match.group("eol") is not None and not word[0].isupper():
-            continue
-        found.append((rules.name_of[_key(word)], match.start("b") if match.group("b") else match.start(), match.end()))
+    found = _headings(folded, rules)
     sections: list[Section] = []
     first = found[0][1] if found else len(text)
     later_findings = any(name == "findings" for name, _, _ in found)
@@ -119,9 +112,34 @@ def find_sections(text: str, rules: SectionRules | None = None) -> list[Section]
     return sections
 
 
-def _opens_sentence(text: str, at: int) -> bool:
-    before = text[:at].rstrip(" \t*")
-    return not before or before[-1] in ".?!;:)]\n" or (text[at : at + 4].isupper() and text[at - 1 : at] in (" ", "\n"))
+_SENTENCE_START = re.compile(r"(?<=[.?!;:)\]*])[ \t*]+(?=[A-Z])|[ \t](?=[A-Z][A-Z /]{3,40}:)")
+_LINE_START = re.compile(r"^(?=[^\n]*\S)", re.MULTILINE)
+
+
+def _headings(text: str, rules: SectionRules) -> list[tuple[SectionName, int, int]]:
+    """Every heading: section, start of the heading, start of what it heads."""
+    found: dict[int, tuple[SectionName, int, int]] = {}
+    for start in _LINE_START.finditer(text):
+        at = start.start()
+        match = rules.line.match(text, at)
+        if match is not None and (match.group("eol") is None or match.group("h")[0].isupper()):
+            found[match.end()] = (rules.name_of[_key(match.group("h"))], at, match.end())
+            continue
+        match = rules.bare.match(text, at)
+        if match is not None:
+            found[match.end()] = (rules.name_of[_key(match.group("h"))], at, match.end())
+    for start in _SENTENCE_START.finditer(text):
+        at = start.end()
+        if text.find(":", at, at + 130) < 0:
+            continue
+        match = rules.inline.match(text, at)
+        if match is not None and match.end() not in found:
+            found[match.end()] = (rules.name_of[_key(match.group("h"))], at, match.end())
+    for match in rules.spoken.finditer(text):
+        prose = match.group("h")[0].isupper() and text[match.end() : match.end() + 1].islower() and not text.islower()
+        if not prose and match.end() not in found:  # "Impression remains ..." is a sentence in prose with capitals
+            found[match.end()] = (rules.name_of[_key(match.group("h"))], match.start(), match.end())
+    return [found[end] for end in sorted(found)]
 
 
 def _short_end(text: str, start: int, end: int, rules: SectionRules, *, one_line: bool = False) -> int:

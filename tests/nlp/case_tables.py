@@ -99,6 +99,8 @@ def _read(path: Path) -> Iterator[Case]:
         texts = entry.get("texts") or [entry["text"]]
         for number, item in enumerate(texts, start=1):
             inner = item if isinstance(item, dict) else {"text": item}
+            if not isinstance(inner.get("text"), str):
+                raise ValueError(f"{path.name}: {entry['id']!r}, text {number}: not a text; does it need quotes?")
             name = f"{path.stem}-{entry['id']}" + (f"-{number:02}" if "texts" in entry else "")
             if name in names:
                 raise ValueError(f"{path.name}: two cases are called {name!r}")
