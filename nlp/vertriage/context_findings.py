@@ -24,6 +24,10 @@ from vertriage.types import CONTEXT_FIELDS, FractureReading
 _Found = tuple[Mention, SentenceWords]
 _T_SCORE = Entry("t_score")
 _FAMILY = frozenset("family maternal paternal mother father sister brother aunt uncle fhx grandmother grandfather".split())
+_UNSURE = frozenset(
+    "suspicious concerning suggestive worrisome likely probable consistent keeping compatible differential possible favor favored considered suspected suspicion "
+    "exclude excluded versus or protocol indeterminate represent may".split()
+)
 _WORRY = frozenset("evaluate exclude query screening whether assess rule question concern concerned worried possible suspected suspicion likely probable".split())
 
 
@@ -188,6 +192,8 @@ def _known_malignancy(found: dict[str, list[_Found]], views: Sequence[SentenceWo
         elif any(w in ("known", "history", "treated", "oncologic", "status", "relapse", "relapsed", "progression", "progressive", "stable", "again", "recurrent", "resected", "remission", "given", "previous", "prior", "previously", "surveillance", "response", "recurrence") for w in words) and words[mention.start] not in ("tumor", "neoplasm", "primary", "malignancy"):
             if not any(w in ("suspicious", "concerning", "suggestive", "worrisome", "likely", "probable", "consistent", "keeping", "compatible", "new", "differential") for w in words) or "known" in words or "history" in words:
                 present.append((mention, view))
+        elif words[mention.start] in ("metastasis", "metastatic") and not any(w in _UNSURE for w in words):
+            present.append((mention, view))
         elif words[mention.start] in ("mastectomy", "prostatectomy", "lumpectomy"):
             present.append((mention, view))
         elif words[mention.start] in ("myeloma", "lymphoma", "leukemia") and not any(w in _WORRY or w in ("suspicious", "concerning", "consistent", "or", "versus", "differential", "include", "screen", "work", "exclude", "workup", "protein") for w in words):
@@ -359,7 +365,12 @@ def _root(view: SentenceWords, mention: Mention) -> bool:
     return any(word in ("root", "nerve") for word in view.words[mention.start : mention.end])
 
 
+_DISC_CAUSES = frozenset("protrusion extrusion herniation bulge cyst osteophyte facet spondylolisthesis anterolisthesis listhesis extruded hernia".split())
+
+
 def _at_fracture(view: SentenceWords, levels: set[str | None]) -> bool:
+    if any(w in _DISC_CAUSES for w in view.words) and not any(w in ("fragment", "retropulsion", "retropulsed", "tumor", "corner", "collapse", "fracture", "mass") for w in view.words):
+        return False
     return any(
         (group.part in ("body", "disc")) and any(level in levels for level in group.levels) for _, group in view.groups
     ) or any(w in ("fragment", "retropulsion", "retropulsed", "tumor", "corner") for w in view.words)

@@ -33,7 +33,7 @@ _QUALIFIED = frozenset("new acute other additional further recent subacute secon
 _EXPLAINS = frozenset("physiologic scheuermann schmorl limbus developmental congenital projectional artifactual positional variant constitutional limit".split())
 _LATER = ("not", "instead", "rather")
 _NOT_MARROW = frozenset("cord conus cauda disc medulla myelon <disc>".split())
-_REGIONAL = frozenset("cervical thoracic lumbar dorsal sacrum sacral pelvis rib ribs sternum coccyx posterior".split())
+_REGIONAL = frozenset("cervical thoracic lumbar dorsal sacrum sacral pelvis rib ribs sternum coccyx posterior tibia femur hip fibula wrist humerus foot ankle hand radius knee shoulder skull clavicle transverse spinous".split())
 
 
 @dataclass(slots=True)
@@ -327,7 +327,7 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
                 if claim.value != "absent":  # a diffuse process: linked to every body when no level is named
                     for level in [*levels, None]:
                         mine[level].append(claim)
-        near = [link.order for link in by_label["fracture"] if link.how > EVERY]
+        near = [link.order for link in by_label["fracture"] if link.how > EVERY or not levels]
         for claim in every:
             if claim.value == "absent" or len(levels) <= 1 and any(abs(order - claim.link.order) <= 4 for order in near):
                 for level in [*levels, None]:
@@ -471,7 +471,8 @@ def _acuity(level: Level, links: Sequence[Link], fractures: Sequence[Link], edem
     for link in links:
         mention = link.mention
         value = mention.value or ""
-        if value == "progressed" or level not in link.levels or link.how < FOCUS or mention.asked:
+        unnamed = level is None and link.how == EVERY and not link.levels  # nothing is named in the whole report
+        if value == "progressed" or not unnamed and (level not in link.levels or link.how < FOCUS) or mention.asked:
             continue
         if mention.negated and not mention.attrs.get("weak"):
             continue

@@ -170,6 +170,8 @@ def sentence_words(
             ):  # the label of a form reads on into its value: "Posterior border: bulging"
                 at += 1
                 continue
+            elif word == "+":
+                word = "and"
             elif word in ("|", "="):
                 word = ":"
             elif word == "#":
@@ -331,8 +333,10 @@ def match_targets(view: SentenceWords, lexicon: Lexicon) -> None:
         entry = match.entry
         mine = held.setdefault(entry.label, [])
         if mine and match.start < mine[-1].end:
-            if match.end - match.start > mine[-1].end - mine[-1].start and match.end > mine[-1].end:
+            if entry.label != "mimic" and match.end - match.start > mine[-1].end - mine[-1].start and match.end > mine[-1].end:
                 mine.pop()
+            elif entry.label == "mimic":
+                pass  # every mimic counts, also one inside another
             elif match.end <= mine[-1].end or mine[-1].start == match.start:
                 continue
             elif entry.label not in CUES:
