@@ -100,6 +100,8 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
         return
     words = view.words
     false_friends = [(c.start, c.end) for c in cues if c.label == "none"]
+    # "not present on the prior study" is a word of age, not a negation of the fracture before it.
+    false_friends += [(m.start, m.end) for m in view.mentions if m.label == "acuity" and m.end - m.start > 1]
     starts = clause_starts(words)
     ends = [c.start for c in cues if c.label == "ends"]
     excepts = [(c.start, c.end) for c in cues if c.label == "except"]
@@ -109,9 +111,9 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             label = label[:-9]
         elif label not in ("negation", "hedge", "question", "planned"):
             continue
-        if label == "question" and not history and not (words[cue.start] in _ALWAYS_ASKS or words[cue.end - 1] == "for" or words[cue.start : cue.start + 2] == ["to", "exclude"]):
+        if cue.label == "question" and not history and words[cue.start] not in _ALWAYS_ASKS and words[cue.start : cue.start + 2] != ["to", "exclude"]:
             continue
-        if any(s <= cue.start and cue.end <= e for s, e in false_friends):
+        if any(s < cue.end <= e or s <= cue.start < e for s, e in false_friends):
             continue
         if _inside_longer(cue, cues):
             continue
@@ -128,6 +130,8 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
                 if start <= mention.start < stop:
                     _mark(mention, label, history)
         else:
+            if cue.label == "hedge_backward" and cue.end - cue.start == 1 and words[cue.start] not in ("versus", "vs") and cue.end < len(words) and words[cue.end] not in _AFTER_VALUE:
+                continue  # "possible" behind a finding counts when the clause ends there
             if words[cue.start] == ":" and words[cue.end - 1] in ("no", "n") and cue.end < len(words) and words[cue.end] not in _AFTER_VALUE:
                 continue  # "Epidural space: no abscess" is no value of the label
             lo = _backward_start(words, cue, starts, ends)
@@ -138,7 +142,7 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
                     _mark(mention, label, history)
 
 
-_ALWAYS_ASKS = frozenset("rule r ro whether".split())
+_ALWAYS_ASKS = frozenset("rule r ro evaluate evaluation assess assessment look looking check screen screening investigate".split())
 _AFTER_VALUE = frozenset(". ; , ) (".split())
 
 
@@ -166,6 +170,8 @@ def _inside_longer(cue: Mention, cues: Sequence[Mention]) -> bool:
 
 def _quantifier_start(words: Sequence[str], cue: Mention) -> int:
     """ "None of the remaining deformities shows edema": the negation starts at the verb."""
+    if "nor" in words[cue.end : cue.end + _QUANTIFIED_NOUNS]:
+        return cue.end  # "neither edema nor a cleft is seen"
     for at in range(cue.end, min(len(words), cue.end + _QUANTIFIED_NOUNS)):
         if words[at] in (",", ";"):
             break
@@ -213,7 +219,7 @@ def _forward_stop(
             return at
         if cue.label == "hedge" and word in (",", "and") and at > start:
             return at
-        if word == "," and at + 1 < stop and cue.label == "negation" and _positive_list(words, at, stop):
+        if word == "," and at + 1 < stop and cue.label == "negation" and _positive_list(words, at, stop, words[:at].count("no") > 1):
             return at
     reach = cue.attrs.get("reach")
     return min(stop, start + int(reach)) if reach else stop
@@ -225,10 +231,12 @@ _FRESH = frozenset(
 )
 
 
-def _positive_list(words: Sequence[str], at: int, stop: int) -> bool:
+def _positive_list(words: Sequence[str], at: int, stop: int, repeated: bool) -> bool:
     """After "no X, ..." a comma goes on listing when "or" or "nor" follows; a bare noun phrase is a statement of its own
     only when it starts with a level or a percentage."""
     rest = words[at + 1 : stop]
+    if repeated and "or" not in rest and "nor" not in rest and "no" not in rest:
+        return True  # "no retropulsion, no cleft, marrow edema throughout"
     if "or" in rest or "nor" in rest:
         return False
     return bool(rest) and rest[0] in ("<level>", "<percent>", "<disc>", "<number>")

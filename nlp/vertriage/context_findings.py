@@ -314,13 +314,32 @@ def _neural_compression(found: dict[str, list[_Found]], views: Sequence[Sentence
     present, absent, hedged = _split(found["neural"])
     levels = {fracture.level for fracture in fractures}
     body = [(m, v) for m, v in present if v.sentence.section not in ("history", "comparison", "title", "recommendation")]
-    body = [(m, v) for m, v in body if not _elsewhere(v, m, levels)]
+    under = _disc_labels(views)
+    body = [(m, v) for m, v in body if not _elsewhere(v, m, levels) and not (id(v) in under and under[id(v)].isdisjoint(levels) and not any(g.part == "body" for _, g in v.groups))]
     if body:
         return "present", body
     absent = [(m, v) for m, v in absent if v.sentence.section not in ("history", "comparison", "title")]
     if absent:
         return "absent", absent
     return "not_stated", []
+
+
+def _disc_labels(views: Sequence[SentenceWords]) -> dict[int, set[str | None]]:
+    """Sentences under the label of a disc level ("L4-5: ..."), with the bodies beside it."""
+    found: dict[int, set[str | None]] = {}
+    current: set[str | None] | None = None
+    paragraph = -1
+    for view in views:
+        sentence = view.sentence
+        if sentence.label:
+            discs = [g for at, g in view.groups if g.part == "disc" and at == 0]
+            current = {level for g in discs for level in g.levels} if discs else None
+        elif sentence.paragraph != paragraph or sentence.item:
+            current = None
+        paragraph = sentence.paragraph
+        if current:
+            found[id(view)] = current
+    return found
 
 
 def _elsewhere(view: SentenceWords, mention: Mention, levels: set[str | None]) -> bool:
@@ -331,7 +350,7 @@ def _elsewhere(view: SentenceWords, mention: Mention, levels: set[str | None]) -
     discs = [group for _, group in view.groups if group.part == "disc"]
     if discs and not any(level in levels for group in discs for level in group.levels):
         return True
-    causes = ("disc", "protrusion", "extrusion", "herniation", "osteophyte", "spondylosis", "spondylotic", "ligamentum", "facet", "cyst", "bulge", "stenosis", "degenerative", "listhesis", "<disc>", "spondylolisthesis", "anterolisthesis")
+    causes = ("disc", "protrusion", "extrusion", "herniation", "osteophyte", "spondylosis", "spondylotic", "ligamentum", "facet", "cyst", "bulge", "degenerative", "<disc>", "spondylolisthesis", "anterolisthesis")
     other = ("fragment", "retropulsion", "retropulsed", "fracture", "tumor", "epidural", "abscess", "mass", "collapse", "vertebral", "metastasis", "hematoma", "kyphosis", "<level>", "body", "corner")
     return any(word in causes for word in words) and not any(word in other for word in words)
 

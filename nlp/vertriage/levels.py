@@ -491,6 +491,8 @@ def _part(words: list[str], group: LevelGroup) -> str:
         return "root"
     if before[-2:] in (["sensory", "level"], ["level", "at"], ["level", "of"]) and "sensory" in words[max(0, group.start - 4) : group.start]:
         return "root"
+    if before and before[-1] == "from" and any(word[:5] in ("count", "recou", "numbe") for word in words[max(0, group.start - 4) : group.start]):
+        return "count"
     window = words[max(0, group.start - 7) : group.start]
     for index in range(len(window) - 1, -1, -1):
         if window[index] in (".", ";", "fracture", "compression", "edema", "by", "compressed", "behind"):

@@ -49,6 +49,7 @@ _SIDES = frozenset(
     "marrow vertebral".split()
 )
 _APPOSITION = frozenset(", . presumed presumably approximately likely probably possibly level at about labelled labeled called designated".split())
+_FRACTURE_NOUNS = frozenset("fracture compression deformity wedge collapse osteoporotic insufficiency vertebral".split())
 _NEVER_OF_A_DISC = frozenset("percent fracture marrow_edema cleft".split())
 _DETERMINERS = frozenset("and or the a an there this these that its their".split())
 _FILLERS = frozenset(
@@ -288,9 +289,13 @@ def _chain(view: SentenceWords, places: list[Place]) -> None:
 
 def _chained(between: Sequence[str]) -> bool:
     depth = 0
-    linked = False
+    linked = aside = False
     for word in between:
-        if word == "(":
+        if word == "which" and depth == 0:
+            aside = True  # "at T8, which is acute, and at L1"
+        elif aside:
+            aside = word != ","
+        elif word == "(":
             depth += 1
         elif word == ")":
             depth -= 1
@@ -409,7 +414,8 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
     chosen: list[tuple[Mention, list[Place], int, bool]] = []
     for mention in everything:
         if mention.label == "augmented" and any(w in ("above", "below", "adjacent") for w in view.words[max(0, mention.start - 3) : mention.start]):
-            if not any(place.at < mention.end and place.end > mention.start for place in places):
+            beside = view.words[mention.start - 1 : mention.start] + view.words[mention.end : mention.end + 1]
+            if "<level>" not in beside and not any(place.at < mention.end and place.end > mention.start for place in places):
                 continue  # "above the cement construct" says where, not that this level holds cement
         found = _find(view, mention, places, starts, everything)
         if found is not None:
@@ -442,6 +448,7 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
             chosen.append((mention, [Place(-1, -1, list(state.focus), FOCUS)], FOCUS, len(state.focus) > 1))
         else:
             chosen.append((mention, [Place(-1, -1, [], EVERY)], EVERY, False))
+    chosen += _elliptic(view, places, mentions)
     dealt = _deal(view, chosen, state.fractured)
     values = {p.at: p.value for p in view.percents}
     for mention, found, how, ambiguous in chosen:
@@ -458,6 +465,25 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
 from vertriage.lexicon import Entry  # noqa: E402
 
 _PERCENT = Entry("percent")
+
+
+def _elliptic(view: SentenceWords, places: Sequence[Place], mentions: Sequence[Mention]) -> list[tuple[Mention, list[Place], int, bool]]:
+    """ "edema at T8 but not at L1", "no fracture except at L1": the finding is said once and meant twice."""
+    found: list[tuple[Mention, list[Place], int, bool]] = []
+    for cue in view.cues:
+        if cue.label not in ("ellipsis", "except"):
+            continue
+        labels = ("fracture",) if cue.label == "except" else ("marrow_edema", "cleft", "retropulsion")
+        said = [m for m in mentions if m.label in labels and m.end <= cue.start]
+        place = next((p for p in places if p.part == "body" and (cue.start <= p.at < cue.end or cue.end <= p.at <= cue.end + 2)), None)
+        if not said or place is None or cue.label == "except" and (not said[-1].negated or any(m.label == "fracture" and m.start >= cue.end for m in mentions)):
+            continue
+        last = said[-1]
+        meant = Mention(last.label, last.value, last.start, last.end, last.entry, negated=cue.label == "ellipsis", hedged=last.hedged)
+        if (last.negated or last.value == "absent") and cue.label == "ellipsis":
+            continue
+        found.append((meant, [place], place.how, False))
+    return found
 
 
 def _speaks_of_fracture(view: SentenceWords) -> bool:
@@ -489,6 +515,12 @@ def _find(view: SentenceWords, mention: Mention, places: list[Place], starts: Se
     inside = _inside_list(words, mention, before, after, all_mentions)
     if inside is not None:
         return [inside]
+    if mention.label == "acuity":  # "an old fracture (T7)": the word of age goes where its fracture goes
+        for other in all_mentions:
+            if other.label == "fracture" and 0 <= other.start - mention.end <= 2 and not any(
+                w in _BLOCKS or w in _DETERMINERS for w in words[mention.end : other.start]
+            ):
+                return _find(view, other, places, starts, all_mentions)
     prev = before[-1] if before else None
     nxt = after[0] if after else None
     clause = max((s for s in starts if s <= mention.start), default=0)
@@ -519,7 +551,7 @@ def _find(view: SentenceWords, mention: Mention, places: list[Place], starts: Se
         if mention.label in ("fracture", "acuity") and any(at in view.plural for at in range(mention.start, mention.end + 3)):
             whole = _plural(words, same_clause, whole)
         return whole
-    if nxt is not None and nxt.part == "body" and nxt.at < clause_end and mention.label != "percent" and not _fresh_start(words, mention.end, nxt.at):
+    if nxt is not None and nxt.part == "body" and nxt.at < clause_end and (mention.label != "percent" or not before) and not _fresh_start(words, mention.end, nxt.at):
         return _whole(nxt, places, mention, view)
     if usable:
         return _whole(usable[-1], places, mention, view)
@@ -589,6 +621,8 @@ def _inside_list(words: Sequence[str], mention: Mention, before: Sequence[Place]
         if mention.end <= close and not any(p.at < mention.start and p.at > prev.end for p in before):
             return prev
     if prev is not None and nxt is not None and prev.chain == nxt.chain >= 0 and prev.group is not None and nxt.group is not None:
+        if any(word in ("which", "whose") for word in words[prev.end : mention.start]):
+            return prev
         if mention.label == "percent":
             chain = [p for p in [*before, *after] if p.chain == prev.chain]
             lead = words[max(0, chain[0].at - 4) : chain[0].at]
@@ -597,7 +631,7 @@ def _inside_list(words: Sequence[str], mention: Mention, before: Sequence[Place]
     if nxt is not None and nxt.group is not None and mention.label in ("acuity",):
         gap = words[mention.end : nxt.at]
         chain_mates = [p for p in after if p.chain == nxt.chain and p is not nxt]
-        if chain_mates and len(gap) <= 3 and all(w in _FILLERS or w in _SIDES for w in gap) and not any(w in ("of", "at", "in") for w in gap):
+        if chain_mates and len(gap) <= 3 and all(w in _FILLERS or w in _SIDES or w in _FRACTURE_NOUNS for w in gap) and not any(w in ("of", "at", "in") for w in gap):
             for mate in chain_mates:
                 if any(m.label == mention.label and nxt.end <= m.start < mate.at for m in mentions):
                     return nxt

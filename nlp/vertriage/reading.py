@@ -108,7 +108,7 @@ def _correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:
                 continue
             if any(word in _LATER for word in between):
                 renamed.update(zip(wrong.levels, right.levels, strict=True))
-            elif ("read" in between or "be" in between or "is" in between) and any(w in between for w in ("should", "actually", "correctly")):
+            elif ("read" in between or "be" in between or "is" in between) and any(w in between for w in ("should", "actually", "correctly", "fact", "really")):
                 renamed.update(zip(right.levels, wrong.levels, strict=True))
     renamed = {wrong: right for wrong, right in renamed.items() if wrong != right}
     if not renamed:
@@ -132,7 +132,7 @@ def _cement(links: Sequence[Link]) -> dict[Level, list[Link]]:
         if not (link.mention.negated or link.mention.planned or link.mention.asked or link.mention.hedged)
         and link.mention.value == "present"
         and link.how >= FOCUS
-        and (not link.mention.attrs.get("procedure") or any(cue.label == "done" for cue in link.view.cues))
+        and (not link.mention.attrs.get("procedure") or _carried_out(link))
     ]
     for link in sure:
         for level in link.levels:
@@ -146,6 +146,14 @@ def _cement(links: Sequence[Link]) -> dict[Level, list[Link]]:
                 for level in link.levels:
                     held[level].append(link)
     return held
+
+
+def _carried_out(link: Link) -> bool:
+    """A procedure named in the findings, or with a word that it was done; a bare "kyphoplasty" may be a proposal."""
+    if any(cue.label == "done" for cue in link.view.cues):
+        return True
+    heads = link.mention.start <= 1 and link.how == NAMED and len(link.view.words) <= 9
+    return heads and link.view.sentence.section == "findings" and not any(cue.label == "planned" for cue in link.view.cues)
 
 
 def _statuses(
@@ -306,8 +314,8 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
                 continue  # the label of a paragraph
             if label == "retropulsion" and "convex" in link.view.words[mention.start : mention.end]:
                 continue  # a bulging border, not a displaced fragment
-            if label == "cleft" and value == "present" and any(
-                other.order == link.order and other.mention.hedged and other.levels == link.levels for other in by_label[label]
+            if label in ("cleft", "marrow_edema") and value == "present" and any(
+                other.order == link.order and other.mention.hedged and other.levels == link.levels and other.mention.start > mention.end for other in by_label[label]
             ):
                 value = "possible"  # "a fluid signal focus could represent a cleft"
             claim = _Claim(value, link.how, link)
@@ -484,6 +492,11 @@ def _acuity(level: Level, links: Sequence[Link], fractures: Sequence[Link], edem
             continue
         strength = 0 if mention.attrs.get("overrides") else 4 if mention.attrs.get("weak") else 1 if near <= 4 and link.how >= HEADING else 2 if link.how >= HEADING else 3
         stated[section].append((strength, 1 if mention.attrs.get("weak") else 0, _ACUITY_RANK[value], value, link))
+    if not any(stated.values()):
+        for link in links:  # "the remaining fractures are chronic"
+            value = link.mention.value or ""
+            if link.how == REMAINING and value in _ACUITY_RANK and not link.mention.negated and edema != "present":
+                stated[_SECTION_ORDER.get(link.view.sentence.section, 1)].append((3, 0, _ACUITY_RANK[value], value, link))
     for section in (3, 2, 1):
         if stated[section]:
             best = min(stated[section], key=lambda item: item[:3])

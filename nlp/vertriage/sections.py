@@ -113,6 +113,7 @@ def find_sections(text: str, rules: SectionRules | None = None) -> list[Section]
 
 
 _SENTENCE_START = re.compile(r"(?<=[.?!;:)\]*])[ \t*]+(?=[A-Z])|[ \t](?=[A-Z][A-Z /]{3,40}:)")
+_LOWER_START = re.compile(r"(?<=[.?!;:)\]*])[ \t*]+(?=[a-z])")
 _LINE_START = re.compile(r"^(?=[^\n]*\S)", re.MULTILINE)
 
 
@@ -128,7 +129,8 @@ def _headings(text: str, rules: SectionRules) -> list[tuple[SectionName, int, in
         match = rules.bare.match(text, at)
         if match is not None:
             found[match.end()] = (rules.name_of[_key(match.group("h"))], at, match.end())
-    for start in _SENTENCE_START.finditer(text):
+    starts = _LOWER_START if text.islower() else _SENTENCE_START  # a dictation without capitals
+    for start in starts.finditer(text):
         at = start.end()
         if text.find(":", at, at + 130) < 0:
             continue
@@ -191,7 +193,7 @@ def _unheaded(text: str, start: int, end: int, rules: SectionRules, *, opening: 
                     at = hi
                     continue
             asks = re.search(r"(?:^|\s)\?\s?[a-z]{3}", body) and len(body) < 420 and text[hi:end].strip()
-            if asks or (rules.history_opening.match(body) and (len(body) < 420 or "?" in body)):
+            if asks or (text[hi:end].strip() or end < len(text)) and (rules.history_opening.match(body) and (len(body) < 420 or "?" in body)):
                 cut = _short_end(text, lo, hi, rules)
                 sections.append(Section("history", lo, cut))
                 lo = cut

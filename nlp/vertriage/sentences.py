@@ -75,7 +75,7 @@ def find_sentences(text: str, sections: list[Section]) -> list[Sentence]:
         previous: tuple[int, int] | None = None
         table: list[str] = []
         for start, end in lines:
-            cells = _cells(folded, start, end)
+            cells = _cells(text, start, end)  # as received: folding makes a tab one blank
             if len(cells) >= 3 and cells[0][0].strip(" :").lower() in _TABLE_HEADS:
                 table = [text for text, _, _ in cells]
                 if segment:

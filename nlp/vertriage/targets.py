@@ -79,7 +79,7 @@ class SentenceWords:
     """ConText cues and references, kept apart from the findings they act on."""
 
 
-CUES = frozenset(["done", "negation", "negation_backward", "hedge", "hedge_backward", "question", "planned", "historical", "ends", "except", "none", "respectively", "speculation_strength"])
+CUES = frozenset(["done", "ellipsis", "question_backward", "negation", "negation_backward", "hedge", "hedge_backward", "question", "planned", "historical", "ends", "except", "none", "respectively", "speculation_strength"])
 _REFERENCE = frozenset(["reference", "unnamed"])
 
 
@@ -185,6 +185,8 @@ def sentence_words(
             word = word.replace("-", "").replace(" ", "")
         elif word == "of" and tokens.raw[at] == "OF" and at + 1 < hi and spelled[at + 1] in "12345" and (not words or words[-1] in _BEFORE_OF):
             word = "osf"  # osteoporotic fracture classification, not the preposition
+        elif word == "cancer" and tokens.raw[at] == "ca" and at + 2 < hi and (kind[at + 1] == NUMBER or kind[at + 2] == NUMBER):
+            word = "approximately"  # "ca. 4 m"
         elif word in _COUNTED and tokens.raw[at][-1] in "sS":
             result.plural.add(len(words))
         words.append(word)
@@ -352,6 +354,7 @@ def match_targets(view: SentenceWords, lexicon: Lexicon) -> None:
             for mention in mentions:
                 if any(
                     label in labels
+                    and (label != "acuity" or start <= mention.start and mention.end <= stop)
                     and mention.start < stop
                     and mention.end > start
                     and not (mention.start <= start and mention.end >= stop and mention.end - mention.start > stop - start)

@@ -15,41 +15,43 @@ Transform = Callable[[str], str]
 
 _BULLET = re.compile(r"\s*(?:[-*\u2022+>]|\(?\w{1,3}[.)])\s")
 _HEADING = re.compile(r"^([A-Z][A-Z /&()-]{3,60}):[ \t]*$", re.MULTILINE)
-_PAIRS = [
-    ("oedema", "edema"),
-    ("Oedema", "Edema"),
-    ("oedematous", "edematous"),
-    ("haem", "hem"),
-    ("Haem", "Hem"),
-    ("tumour", "tumor"),
-    ("Tumour", "Tumor"),
-    ("osteopaeni", "osteopeni"),
-    ("anaesthesi", "anesthesi"),
-    ("calibre", "caliber"),
-    ("centre", "center"),
-    ("grey", "gray"),
-    ("favour", "favor"),
-    ("behaviour", "behavior"),
-    ("colour", "color"),
-    ("mineralisation", "mineralization"),
-    ("normalised", "normalized"),
-    ("visualised", "visualized"),
-    ("localised", "localized"),
-    ("generalised", "generalized"),
-    ("metre", "meter"),
-    ("fibre", "fiber"),
-    ("labelled", "labeled"),
-    ("paraesthesia", "paresthesia"),
-    ("leukaemia", "leukemia"),
-    ("anaemia", "anemia"),
-    ("ischaemi", "ischemi"),
-    ("oesophag", "esophag"),
-    ("orthopaedic", "orthopedic"),
-    ("pathological", "pathologic"),
-    ("neurological", "neurologic"),
-    ("physiological", "physiologic"),
-]
-_BRITISH = [pair for pair in _PAIRS if not pair[0].endswith("ical")]  # -ical is good American too
+# British and American stems, both ways; each American one occurs in no other word of a report.
+_PAIRS = {
+    "oedema": "edema",
+    "oedematous": "edematous",
+    "haemangioma": "hemangioma",
+    "haematoma": "hematoma",
+    "haemorrhag": "hemorrhag",
+    "haematolog": "hematolog",
+    "tumour": "tumor",
+    "osteopaeni": "osteopeni",
+    "anaesthesi": "anesthesi",
+    "paraesthesi": "paresthesi",
+    "leukaemi": "leukemi",
+    "anaemi": "anemi",
+    "ischaemi": "ischemi",
+    "oesophag": "esophag",
+    "calibre": "caliber",
+    "centre": "center",
+    "grey": "gray",
+    "favour": "favor",
+    "colour": "color",
+    "demineralisation": "demineralization",
+    "demineralised": "demineralized",
+    "normalised": "normalized",
+    "visualised": "visualized",
+    "localised": "localized",
+    "generalised": "generalized",
+    "millimetre": "millimeter",
+    "centimetre": "centimeter",
+    "fibre": "fiber",
+    "labelled": "labeled",
+    "orthopaedic": "orthopedic",
+}
+_US = re.compile(rf"\b({'|'.join(sorted(_PAIRS.values(), key=len, reverse=True))})", re.IGNORECASE)
+_UK = re.compile(rf"\b({'|'.join(sorted(_PAIRS, key=len, reverse=True))})", re.IGNORECASE)
+_TO_UK = {us: uk for uk, us in _PAIRS.items()}
+_ICAL = re.compile(r"\b(pathologic|neurologic|physiologic|radiologic)al\b", re.IGNORECASE)
 
 
 def paragraphs(text: str) -> list[str]:
@@ -130,15 +132,16 @@ def thoracic_letters(letters: str) -> Transform:
 
 
 def british(text: str) -> str:
-    for uk, us in _BRITISH:
-        text = re.sub(rf"\b(\w*){us}", rf"\g<1>{uk}", text) if uk[0] == us[0] else re.sub(rf"\b{us}", uk, text)
-    return text
+    return _US.sub(lambda match: _cased(_TO_UK[match.group().lower()], match.group()), text)
 
 
 def american(text: str) -> str:
-    for uk, us in _PAIRS:
-        text = text.replace(uk, us)
-    return text
+    text = _UK.sub(lambda match: _cased(_PAIRS[match.group().lower()], match.group()), text)
+    return _ICAL.sub(r"\1", text)
+
+
+def _cased(word: str, like: str) -> str:
+    return word.upper() if like.isupper() else word.capitalize() if like[0].isupper() else word
 
 
 def no_heading_colons(text: str) -> str:
