@@ -5,9 +5,9 @@
 
 Costs are CPU milliseconds a report over the annotated reports (``reports/gold/*.jsonl``), the median of several rounds,
 each component timed alone on documents that the components before it have prepared. So that the vocabulary is not what
-is compared, medspaCy also gets ours as far as its rules can hold it: every phrase of the vertebral findings and every
-assertion cue that is a plain string (no alternatives, gaps or levels in the sense of ``docs/lexicons.md``), and every
-heading of ``sections.yaml``.
+is compared, medspaCy also gets ours as far as its rules can hold it: every heading of ``sections.yaml``, and the phrases
+of the vertebral findings and the assertion cues with their alternatives written out (``docs/lexicons.md``; phrases with
+gaps, levels or numbers cannot be, and are left out).
 
 Agreement is measured on short sentences and on reports with plain headings, written for this purpose by the authors of
 this package, for which there is one right answer. It tells whether a component was replaced by something that reads
@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -138,16 +139,53 @@ _CUES = {
 
 
 def plain_phrases(labels: Iterable[str]) -> list[tuple[str, str]]:
-    """(label, phrase) of every phrase of these labels that is a plain string."""
+    """(label, words) of every phrase of these labels, its alternatives and options written out.
+
+    A phrase with a gap, a level or a number, or with more than ``_MOST`` ways to write it out, is left out.
+    """
     wanted = frozenset(labels)
-    found = []
+    macros = load_yaml(lexicon_dir() / "macros.yaml")["macros"]
+    found: dict[tuple[str, str], None] = {}
     for path in sorted(lexicon_dir().glob("*.yaml")):
         terms = load_yaml(path).get("terms")
         for label, entries in (terms or {}).items():
             for entry in entries if label in wanted else ():
-                phrases = entry["phrases"] if isinstance(entry, dict) else [entry]
-                found += [(label, str(phrase)) for phrase in phrases if not set(str(phrase)) & set("()[]{}|$<>#")]
-    return found
+                for phrase in entry["phrases"] if isinstance(entry, dict) else [entry]:
+                    parts = _PARTS.findall(str(phrase))
+                    ways = _ways(parts, macros)
+                    found.update({(label, " ".join(way)): None for way in ways or () if way})
+    return list(found)
+
+
+_PARTS = re.compile(r"\$\w+|<\w+>|\{\d+\}|[()\[\]|]|[^\s()\[\]|{}$<>]+")
+_MOST = 500
+
+
+def _ways(parts: list[str], macros: Mapping[str, list[str]]) -> list[tuple[str, ...]] | None:
+    """The word sequences a phrase stands for, consuming ``parts`` up to the end of its group; None when it has no list."""
+    ways: list[tuple[str, ...]] = [()]
+    complete = True
+    while parts and parts[0] not in (")", "]", "|"):
+        part = parts.pop(0)
+        if part in ("(", "["):
+            branches: list[tuple[str, ...]] = [()] if part == "[" else []
+            while True:
+                branch = _ways(parts, macros)
+                complete = complete and branch is not None
+                branches += branch or []
+                if parts.pop(0) != "|":
+                    break
+        elif part[0] == "$":
+            nested = [_ways(_PARTS.findall(str(phrase)), macros) for phrase in macros[part[1:]]]
+            complete = complete and None not in nested
+            branches = [way for each in nested for way in each or ()]
+        elif part[0] in "<{":
+            complete, branches = False, []
+        else:
+            branches = [tuple(word for word in part.split("-") if word)]
+        ways = [way + branch for way in ways for branch in branches] if complete else []
+        complete = complete and len(ways) <= _MOST
+    return ways if complete else None
 
 
 def headings() -> list[tuple[str, str]]:

@@ -404,10 +404,16 @@ def _unstable_injury(found: dict[str, list[_Found]], views: Sequence[SentenceWor
     return ("absent", absent) if absent else ("not_stated", [])
 
 
+_CHEST = frozenset(
+    "lung lobe pulmonary liver renal urinary airspace opacity opacification consolidation pneumonia atelectasis infiltrate granulomatous bibasilar basilar "
+    "bronchitis bronchopneumonia pleural cavitary nodular sinus diverticulitis chest".split()
+)
+
+
 def _infection_suspected(found: dict[str, list[_Found]], views: Sequence[SentenceWords], fractures: Sequence[FractureReading]) -> tuple[str, list[_Found]]:
     present, absent, hedged = _split(found["infection"])
     raised = [(m, v) for m, v in [*present, *hedged] if v.sentence.section in ("findings", "impression", "addendum", "recommendation")]
-    raised = [(m, v) for m, v in raised if not any(w in ("lung", "lobe", "pulmonary", "liver", "renal", "urinary") for w in v.words)]
+    raised = [(m, v) for m, v in raised if _CHEST.isdisjoint(v.words)]
     if raised:
         return "present", raised
     absent = [(m, v) for m, v in absent if v.sentence.section in ("findings", "impression", "addendum")]

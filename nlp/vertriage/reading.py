@@ -187,7 +187,7 @@ def _statuses(
             if not soft and not _is_qualified(link) and not any(w in _REGIONAL for w in [*link.view.words, *link.view.sentence.label.lower().split()]):
                 none_at_all = True
                 none_in_impression = none_in_impression or link.view.sentence.section == "impression"
-        elif not soft and link.how in (NAMED, EVERY) and value != "absent":
+        elif not soft and link.how in (NAMED, EVERY) and value != "absent" and _spinal(link.view):
             loose.append(claim)
     scheuermann = any(word == "scheuermann" for view in views for word in view.words if view.sentence.section in ("findings", "impression"))
     status: dict[Level, tuple[str, list[Span]]] = {}
@@ -207,6 +207,24 @@ def _statuses(
             top = [c for c in body if c.value == "present"]
             status[None] = ("present" if top else "possible", [c.span for c in top or body])
     return status
+
+
+_SPINE_WORDS = frozenset(
+    "vertebra vertebral vertebral_body spine spinal thoracic lumbar dorsal cervical compression wedge wedging endplate burst insufficiency osteoporotic "
+    "kyphoplasty vertebroplasty biconcave kummell plana vcf ovcf ovf fragility pathologic".split()
+)
+_OTHER_BONES = frozenset(
+    "rib clavicle clavicular humerus humeral sternum sternal scapula hip femur femoral pubic pelvic wrist shoulder arm tibia ankle lung lobe skull "
+    "sacrum sacral manubrium coccyx glenoid acromion".split()
+)
+
+
+def _spinal(view: SentenceWords) -> bool:
+    """Whether a sentence without a level speaks of the spine: a chest report has other bones, and lungs that collapse."""
+    words = {*view.words, *view.sentence.label.lower().split()}
+    if not _OTHER_BONES.isdisjoint(words) and (_SPINE_WORDS - {"pathologic", "insufficiency", "osteoporotic", "fragility"}).isdisjoint(view.words):
+        return False
+    return not _SPINE_WORDS.isdisjoint(words)
 
 
 def _is_qualified(link: Link) -> bool:

@@ -1,0 +1,151 @@
+"""Sections: headings in every form in use, and reports without any."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vertriage.lexicon import LexiconError
+from vertriage.sections import SectionRules, find_sections, section_at
+
+
+def named(text: str) -> dict[str, str]:
+    out: dict[str, str] = {}
+    for section in find_sections(text):
+        out[section.name] = f"{out.get(section.name, '')} {text[section.start : section.end].strip()}".strip()
+    return out
+
+
+@pytest.mark.parametrize(
+    ("heading", "name"),
+    [
+        ("INDICATION", "history"),
+        ("CLINICAL INDICATION", "history"),
+        ("HISTORY", "history"),
+        ("CLINICAL HISTORY", "history"),
+        ("Clinical details", "history"),
+        ("Clinical information", "history"),
+        ("Reason for exam", "history"),
+        ("Reason for referral", "history"),
+        ("Presenting complaint", "history"),
+        ("TECHNIQUE", "technique"),
+        ("Protocol", "technique"),
+        ("Sequences", "technique"),
+        ("COMPARISON", "comparison"),
+        ("FINDINGS", "findings"),
+        ("Report", "findings"),
+        ("IMPRESSION", "impression"),
+        ("Conclusion", "impression"),
+        ("Opinion", "impression"),
+        ("Summary", "impression"),
+        ("RECOMMENDATION", "recommendation"),
+        ("RECOMMENDATIONS", "recommendation"),
+        ("ADDENDUM", "addendum"),
+    ],
+)
+@pytest.mark.parametrize("form", ["{}: body words here.", "{}:\nbody words here.", "{}\nbody words here."])
+def test_headings(heading: str, name: str, form: str) -> None:
+    text = "EXAM: MRI.\n\n" + form.format(heading)
+    assert named(text)[name].endswith("body words here.")
+
+
+@pytest.mark.parametrize("write", [str, str.upper, str.lower, str.title])
+def test_headings_in_any_case(write: type[str]) -> None:
+    text = write("Indication: pain.\nFindings: fracture.\nImpression: old fracture.")
+    assert {name: body.lower() for name, body in named(text).items()} == {
+        "history": "pain.",
+        "findings": "fracture.",
+        "impression": "old fracture.",
+    }
+
+
+def test_all_on_one_line() -> None:
+    text = "EXAM: MRI. HISTORY: Back pain. TECHNIQUE: Sag T1. COMPARISON: None. FINDINGS: L1 fracture. IMPRESSION: L1."
+    assert named(text) == {
+        "title": "MRI.",
+        "history": "Back pain.",
+        "technique": "Sag T1.",
+        "comparison": "None.",
+        "findings": "L1 fracture.",
+        "impression": "L1.",
+    }
+
+
+def test_no_headings_is_findings() -> None:
+    text = "Acute L1 fracture with edema. Conus normal."
+    assert named(text) == {"findings": text}
+
+
+def test_title_and_referral_without_headings() -> None:
+    text = "MRI lumbar spine\n\n79F, fall, back pain ?fracture\n\nAcute wedge fracture of L1 with edema."
+    assert named(text) == {
+        "title": "MRI lumbar spine",
+        "history": "79F, fall, back pain ?fracture",
+        "findings": "Acute wedge fracture of L1 with edema.",
+    }
+
+
+def test_history_ends_at_a_blank_line_when_no_findings_heading_follows() -> None:
+    text = "Clinical details: Back pain.\n\nAcute wedge fracture of L1.\n\nConclusion: L1 fracture."
+    assert named(text)["history"] == "Back pain."
+    assert named(text)["findings"] == "Acute wedge fracture of L1."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The findings are in keeping with an old fracture.",
+        "The impression of the fracture on the cord is mild.",
+        "No comparison is available.",
+        "There is a history of cancer.",
+        "The technique was limited by motion.",
+    ],
+)
+def test_words_in_prose_are_no_headings(text: str) -> None:
+    assert set(named("FINDINGS: " + text)) == {"findings"}
+
+
+def test_addendum_after_impression() -> None:
+    text = "FINDINGS: L1.\nIMPRESSION: L1.\n\nADDENDUM (12/03/2024): The level is L2."
+    assert named(text)["addendum"] == "The level is L2."
+
+
+def test_addendum_before_the_report() -> None:
+    text = "ADDENDUM: The level is L2.\n\nFINDINGS: L1.\nIMPRESSION: L1."
+    assert named(text) == {"addendum": "The level is L2.", "findings": "L1.", "impression": "L1."}
+
+
+def test_line_ends_of_windows() -> None:
+    text = "INDICATION: Pain.\nFINDINGS:\nL1 fracture.\n\nIMPRESSION:\nL1."
+    assert named(text.replace("\n", "\r\n")) == named(text)
+
+
+@pytest.mark.xfail(strict=False)  # a carriage return hides the blank line
+def test_line_ends_of_windows_without_findings_heading() -> None:
+    text = "Clinical details: Back pain.\n\nAcute wedge fracture of L1.\n\nConclusion: L1 fracture."
+    assert named(text.replace("\n", "\r\n")) == named(text)
+
+
+def test_section_at() -> None:
+    text = "INDICATION: Pain.\nFINDINGS: Fracture."
+    sections = find_sections(text)
+    assert section_at(sections, text.index("Pain")) == "history"
+    assert section_at(sections, text.index("Fracture")) == "findings"
+    assert section_at([], 3) == "findings"
+
+
+@given(st.text())
+@settings(deadline=None, max_examples=200)
+def test_sections_are_in_order_and_do_not_overlap(text: str) -> None:
+    last = 0
+    for section in find_sections(text):
+        assert last <= section.start <= section.end <= len(text)
+        last = section.end
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LexiconError, match=r"sections\.yaml"):
+        SectionRules(tmp_path)
