@@ -5,9 +5,9 @@
 
 Costs are CPU milliseconds a report over the annotated reports (``reports/gold/*.jsonl``), the median of several rounds,
 each component timed alone on documents that the components before it have prepared. So that the vocabulary is not what
-is compared, medspaCy also gets ours as far as its rules can hold it: every heading of ``sections.yaml``, and the phrases
-of the vertebral findings and the assertion cues with their alternatives written out (``docs/lexicons.md``; phrases with
-gaps, levels or numbers cannot be, and are left out).
+is compared, medspaCy also gets ours as far as its rules can hold it: every heading of ``sections.yaml``, and the
+phrases of the vertebral findings and the assertion cues with their alternatives written out (``docs/lexicons.md``;
+phrases with gaps, levels or numbers cannot be, and are left out).
 
 Agreement is measured on short sentences and on reports with plain headings, written for this purpose by the authors of
 this package, for which there is one right answer. It tells whether a component was replaced by something that reads
@@ -86,10 +86,10 @@ SENTENCES: Sequence[tuple[str, str, str]] = (
 )
 
 HEADED: Sequence[str] = (
-    "INDICATION: Back pain.\nTECHNIQUE: Sagittal STIR.\nCOMPARISON: None.\nFINDINGS: L1 fracture.\nIMPRESSION: L1 fracture.",
+    "INDICATION: Pain.\nTECHNIQUE: Sagittal STIR.\nCOMPARISON: None.\nFINDINGS: L1 fracture.\nIMPRESSION: L1 fracture.",
     "CLINICAL HISTORY: Fall.\n\nFINDINGS:\nT12 compression fracture.\n\nIMPRESSION:\n1. T12 fracture.",
     "HISTORY: Pain.\nFINDINGS: Normal alignment. No fracture.\nCONCLUSION: Normal.",
-    "EXAM: MRI LUMBAR SPINE\n\nTECHNIQUE: Routine.\n\nFINDINGS: L3 fracture.\n\nIMPRESSION: L3 fracture.\n\nADDENDUM: Discussed.",
+    "EXAM: MRI LUMBAR\n\nTECHNIQUE: Routine.\n\nFINDINGS: L3 fracture.\n\nIMPRESSION: As above.\n\nADDENDUM: None.",
 )
 """Reports in which every heading stands at the start of a line and ends in a colon."""
 
@@ -126,6 +126,9 @@ class Answer:
     vertriage: str | None
 
 
+_Inputs = Callable[[], Iterable[Any]]
+"""Makes fresh inputs for a component, one a report."""
+
 _CUES = {
     "negation": ("NEGATED_EXISTENCE", "FORWARD"),
     "negation_backward": ("NEGATED_EXISTENCE", "BACKWARD"),
@@ -151,9 +154,8 @@ def plain_phrases(labels: Iterable[str]) -> list[tuple[str, str]]:
         for label, entries in (terms or {}).items():
             for entry in entries if label in wanted else ():
                 for phrase in entry["phrases"] if isinstance(entry, dict) else [entry]:
-                    parts = _PARTS.findall(str(phrase))
-                    ways = _ways(parts, macros)
-                    found.update({(label, " ".join(way)): None for way in ways or () if way})
+                    written = ways_to_write(str(phrase), macros)
+                    found.update({(label, " ".join(way)): None for way in written or () if way})
     return list(found)
 
 
@@ -161,8 +163,17 @@ _PARTS = re.compile(r"\$\w+|<\w+>|\{\d+\}|[()\[\]|]|[^\s()\[\]|{}$<>]+")
 _MOST = 500
 
 
-def _ways(parts: list[str], macros: Mapping[str, list[str]]) -> list[tuple[str, ...]] | None:
-    """The word sequences a phrase stands for, consuming ``parts`` up to the end of its group; None when it has no list."""
+def ways_to_write(phrase: str, macros: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]] | None:
+    """The word sequences a phrase stands for; None when they cannot be listed.
+
+    >>> ways_to_write("[no] (air|gas)", {})
+    [('air',), ('gas',), ('no', 'air'), ('no', 'gas')]
+    """
+    return _ways(_PARTS.findall(phrase), macros)
+
+
+def _ways(parts: list[str], macros: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]] | None:
+    """The same for ``parts`` up to the end of the group they are in, which are consumed."""
     ways: list[tuple[str, ...]] = [()]
     complete = True
     while parts and parts[0] not in (")", "]", "|"):
@@ -176,7 +187,7 @@ def _ways(parts: list[str], macros: Mapping[str, list[str]]) -> list[tuple[str, 
                 if parts.pop(0) != "|":
                     break
         elif part[0] == "$":
-            nested = [_ways(_PARTS.findall(str(phrase)), macros) for phrase in macros[part[1:]]]
+            nested = [ways_to_write(str(phrase), macros) for phrase in macros[part[1:]]]
             complete = complete and None not in nested
             branches = [way for each in nested for way in each or ()]
         elif part[0] in "<{":
@@ -202,16 +213,22 @@ def medspacy_pipeline(*, our_rules: bool) -> Any:
 
     nlp = load_medspacy(medspacy_disable=["medspacy_pyrush"], load_rules=not our_rules)
     nlp.add_pipe("sentencizer", first=True)
-    nlp.get_pipe("medspacy_target_matcher").add([TargetRule(phrase, label) for label, phrase in plain_phrases(FINDINGS)])
+    targets = [TargetRule(phrase, label) for label, phrase in plain_phrases(FINDINGS)]
+    nlp.get_pipe("medspacy_target_matcher").add(targets)
     sectionizer = nlp.add_pipe("medspacy_sectionizer", config={"rules": None} if our_rules else {})
     if our_rules:
         sectionizer.add([SectionRule(category=name, literal=f"{heading}:") for name, heading in headings()])
-        cues = [(phrase, *_CUES[label]) for label, phrase in plain_phrases(_CUES)]
-        nlp.get_pipe("medspacy_context").add([ConTextRule(phrase, kind, direction=way) for phrase, kind, way in cues])
+        ways: dict[tuple[str, str], str] = {}
+        for label, phrase in plain_phrases(_CUES):
+            kind, way = _CUES[label]
+            # Of two rules with the same words ConText keeps one: a cue that reaches both ways has to be one rule.
+            ways[phrase, kind] = way if ways.get((phrase, kind), way) == way else "BIDIRECTIONAL"
+        rules = [ConTextRule(phrase, kind, direction=way) for (phrase, kind), way in ways.items()]
+        nlp.get_pipe("medspacy_context").add(rules)
     return nlp
 
 
-def _time(work: Callable[[Any], object], items: Callable[[], Iterable[Any]], reports: int, rounds: int) -> float:
+def _time(work: Callable[[Any], object], items: _Inputs, reports: int, rounds: int) -> float:
     """Median CPU milliseconds a report; ``items`` makes fresh inputs, outside the clock."""
     work(next(iter(items())))
     spent = []
@@ -229,13 +246,13 @@ def costs(reports: Sequence[Report], rounds: int) -> list[Cost]:
     texts = [report.text for report in reports]
     found: list[Cost] = []
 
-    def add(job: str, component: str, work: Callable[[Any], object], items: Callable[[], Iterable[Any]]) -> None:
+    def add(job: str, component: str, work: Callable[[Any], object], items: _Inputs) -> None:
         found.append(Cost(job, component, _time(work, items, len(texts), rounds)))
 
     theirs, nlp = medspacy_pipeline(our_rules=False), medspacy_pipeline(our_rules=True)
     own = pipeline.build_pipeline()
     pyrush = load_medspacy(medspacy_enable={"medspacy_tokenizer", "medspacy_pyrush"})
-    phrases, cues = len(plain_phrases(FINDINGS)), len(plain_phrases(_CUES))
+    known, phrases, cues = len(headings()), len(plain_phrases(FINDINGS)), len(plain_phrases(_CUES))
     english = spacy.blank("en")
     add("tokens", "spaCy English tokenizer", english.make_doc, lambda: texts)
     add("tokens", "medspaCy tokenizer", nlp.make_doc, lambda: texts)
@@ -244,17 +261,17 @@ def costs(reports: Sequence[Report], rounds: int) -> list[Cost]:
     add("sentences", "spaCy sentencizer", *_component(nlp, "sentencizer", texts))
     add("sentences", "vertriage", lambda pair: find_sentences(*pair), lambda: [(t, find_sections(t)) for t in texts])
     add("sections", "medspaCy Sectionizer, its rules", *_component(theirs, "medspacy_sectionizer", texts))
-    add("sections", f"medspaCy Sectionizer, our {len(headings())} headings", *_component(nlp, "medspacy_sectionizer", texts))
+    add("sections", f"medspaCy Sectionizer, our {known} headings", *_component(nlp, "medspacy_sectionizer", texts))
     add("sections", "vertriage", find_sections, lambda: texts)
-    add("targets", f"medspaCy TargetMatcher, {phrases} of our phrases", *_component(nlp, "medspacy_target_matcher", texts))
+    add("targets", f"medspaCy TargetMatcher, {phrases} of ours", *_component(nlp, "medspacy_target_matcher", texts))
     add("targets", "vertriage, all phrases", *_component(own, "vertriage_targets", texts))
     add("assertion", "medspaCy ConText, its rules", *_component(theirs, "medspacy_context", texts))
-    add("assertion", f"medspaCy ConText, {cues} of our cues", *_component(nlp, "medspacy_context", texts))
+    add("assertion", f"medspaCy ConText, {cues} cues of ours", *_component(nlp, "medspacy_context", texts))
     add("assertion", "vertriage", *_component(own, "vertriage_assertion", texts))
     return found
 
 
-def _component(nlp: Any, name: str, texts: Sequence[str]) -> tuple[Callable[[Any], object], Callable[[], Iterable[Any]]]:
+def _component(nlp: Any, name: str, texts: Sequence[str]) -> tuple[Callable[[Any], object], _Inputs]:
     """A component, and a maker of documents as they are when its turn comes."""
 
     def make() -> Iterable[Any]:
@@ -350,7 +367,7 @@ def _headed_truth(report: str) -> list[tuple[str, str]]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.components", description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser("python -m benchmarks.components", description=__doc__.partition("\n")[0])
     parser.add_argument("gold", nargs="*", type=Path, help="reports to time; default reports/gold/*.jsonl")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--limit", type=int, help="only the first N reports")
@@ -371,7 +388,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps(result, indent=2))
         return 0
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-    table = Table("job", "component", title=f"CPU ms a report, {len(reports)} reports, median of {options.rounds} rounds")
+    title = f"CPU ms a report, {len(reports)} reports, median of {options.rounds} rounds"
+    table = Table("job", "component", title=title)
     table.add_column("ms", justify="right")
     for cost in measured:
         table.add_row(cost.job, cost.component, f"{cost.ms:.3f}")

@@ -275,7 +275,8 @@ def bind_to_one_core() -> None:
 
 
 def show(result: Result, console: Console) -> None:
-    table = Table(title=f"{result.reports} reports of {result.characters:,.0f} characters, {result.rounds} rounds, one core")
+    size = f"{result.reports} reports of {result.characters:,.0f} characters"
+    table = Table(title=f"{size}, {result.rounds} rounds, one core")
     table.add_column("")
     for name in ("reports/s", "ms a report", "fastest - slowest round", "times default medspaCy"):
         table.add_column(name, justify="right")
@@ -297,7 +298,7 @@ def show(result: Result, console: Console) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser("python -m benchmarks.throughput", description=__doc__.partition("\n")[0])
     parser.add_argument("gold", nargs="*", type=Path, help="annotated reports; default reports/gold/*.jsonl")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--limit", type=int, help="only the first N reports")

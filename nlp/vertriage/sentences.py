@@ -63,7 +63,7 @@ class Sentence:
 
 def find_sentences(text: str, sections: list[Section]) -> list[Sentence]:
     """Split the sections of a report into sentences; offsets are into ``text``."""
-    folded = fold(text).replace("\r", " ")
+    folded = fold(text)
     sentences: list[Sentence] = []
     paragraph = 0
     for section in sections:

@@ -38,6 +38,8 @@ _LEADERS = re.compile(r"\s*\.(?:\s?\.){3,}")
 def fold(text: str) -> str:
     """Return ``text`` with dashes, quotes, blanks, bullets and accented letters made plain; the length is unchanged."""
     folded = text.translate(_TABLE)
+    if "\r" in folded:
+        folded = folded.replace("\r\n", " \n").replace("\r", "\n")
     if "..." in folded:  # dot leaders of a form: "Height loss ........ 60 %"
         folded = _LEADERS.sub(lambda match: ":" + " " * (len(match.group()) - 1), folded)
     return folded
