@@ -113,7 +113,7 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             continue
         if cue.label == "question" and not history and words[cue.start] not in _ALWAYS_ASKS and words[cue.start : cue.start + 2] != ["to", "exclude"]:
             continue
-        if cue.label != "question_backward" and any(s < cue.end <= e or s <= cue.start < e for s, e in false_friends):
+        if cue.label not in ("question_backward", "planned") and any(s < cue.end <= e or s <= cue.start < e for s, e in false_friends):
             continue
         if _inside_longer(cue, cues):
             continue

@@ -226,7 +226,7 @@ def _is_sequence(tokens: Tokens, words: list[str], at: int) -> bool:
         if after2.isdigit():
             return False
         return after2 not in ("level", "disc")
-    if after in _SEQUENCE_AFTER:
+    if after in _SEQUENCE_AFTER or word(at - 1) in ("low", "high", "decreased", "increased", "reduced", "dark", "bright", "intermediate"):
         return True
     if after in _VERTEBRA_AFTER:
         return False
@@ -245,6 +245,10 @@ def _is_sequence(tokens: Tokens, words: list[str], at: int) -> bool:
                 other = _parse(tokens.raw[index])
                 if other not in (None, "T1", "T2"):
                     return False
+    if before in ("not", "than", "of", "or") and any(
+        tokens.kind[at - step] == LEVEL and _parse(tokens.raw[at - step]) not in (None, "T1", "T2") for step in (2, 3, 4) if at >= step
+    ):
+        return after in _SEQUENCE_AFTER  # "at T12 not T2"
     if before in _SEQUENCE_BEFORE:
         return True
     if before in ("in", "on") and (word(at - 2) in _SEQUENCE_BEFORE or word(at - 2) in _SEQUENCE_AFTER):
@@ -414,6 +418,8 @@ def _spelled_out(tokens: Tokens, words: list[str], at: int) -> LevelGroup | None
         value = words[step]
         number = int(value) if value.isdigit() and tokens.kind[step] == NUMBER else _CARDINALS.get(value)
         after = words[step + 1] if step + 1 < size else ""
+        if number is None and value in ("to", "too") and word not in _REGION and tokens.raw[at] in "TL" and after in ("", ".", ",", ";", ")"):
+            number = 2  # speech recognition: "this is L to."
         if number is None or after in _UNITS or after in ("-", "weighted", "/", "of", ".") and word not in _REGION:
             return None
         if word in _REGION and step == at + 1 and (number > 12 or after in ("fracture", "level") and value in _CARDINALS):

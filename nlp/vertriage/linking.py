@@ -23,7 +23,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from vertriage.assertion import VERBS, clause_starts
-from vertriage.levels import LevelGroup, neighbor
+from vertriage.levels import LevelGroup, level_range, neighbor
 from vertriage.targets import Mention, SentenceWords
 
 NAMED, REFERENCE, HEADING, FOCUS, EVERY, REMAINING = 5, 4, 3, 2, 1, 0
@@ -128,6 +128,8 @@ def link_findings(views: Sequence[SentenceWords]) -> list[Link]:
             state.heading, state.focus = [], []
             if sentence.section in ("impression", "addendum"):
                 state.lists = []
+        if sentence.paragraph != paragraph or sentence.item:
+            state.heading_how = "" if state.heading_how == "disc" else state.heading_how
         if sentence.paragraph != paragraph:
             if not (state.heading and state.heading_how == "line" and paragraph >= 0 and _keeps_heading(view)):
                 state.heading = []
@@ -176,6 +178,7 @@ def _heading(view: SentenceWords, places: list[Place], state: Discourse, previou
         state.heading, state.heading_how = only, "line"
     elif any(place.part in ("disc", "cord") and place.at < label_words for place in places):
         state.heading, state.heading_how = [], "disc"
+        state.disc = [level for place in places if place.part == "disc" and place.at < label_words for level in place.levels if level]
     elif not (state.heading and state.heading_how == "line" and _attribute_label(view)):
         state.heading = []
 
@@ -194,6 +197,7 @@ def _attribute_label(view: SentenceWords) -> bool:
     return not any(word in label for word in _TOPICS)
 
 
+_NOT_VERTEBRAL = ("si joint", "sacroiliac", "sacrum", "hip", "facet", "cord", "soft tissue", "muscle", "kidney", "lung", "pelvi", "rib", "liver")
 _LABEL_WORDS = frozenset(
     "<level> <number> at presumed level the vertebra vertebral body vertebral_body fracture compression treated old new acute chronic and , & - / ( ) # "
     "deformity wedge collapse approximately likely region segment known cemented superior inferior endplate subacute burst of".split()
@@ -359,6 +363,10 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
             return None
         levels = [level for level in state.fractured if level not in spared.levels]
         places.remove(spared)
+    elif kind == "between":
+        ends = state.treated[-2:] if len(state.treated) >= 2 else (state.lists[-1][-2:] if state.lists else [])
+        if len(ends) == 2:
+            levels = list(level_range(ends[0], ends[1])[1:-1]) or None
     elif kind == "disc_bodies":
         levels = list(state.disc) or None
     elif kind == "elsewhere":
@@ -432,7 +440,12 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
         if any(place.part == "elsewhere" for place in places) and not any(place.part == "body" for place in places):
             if mention.label == "marrow_edema" or mention.label == "fracture":
                 continue
-        if state.heading_how == "disc" and not state.heading and view.sentence.label == "" and False:
+        if state.heading_how == "disc" and not state.heading:
+            if mention.label == "retropulsion" and state.disc:  # "T9-T10: retropulsion does not contact the cord"
+                chosen.append((mention, [Place(-1, -1, list(state.disc), FOCUS)], FOCUS, False))
+            if mention.label in ("retropulsion", "marrow_edema", "cleft", "percent") or mention.value == "soft":
+                continue
+        if mention.label in ("marrow_edema", "cleft", "percent", "acuity") and any(topic in view.sentence.label.lower() for topic in _NOT_VERTEBRAL):
             continue
         if mention.label == "marrow_replacement" and any(w in ("diffuse", "diffusely", "throughout", "generalized") for w in view.words):
             if not any(w in ("fatty", "body", "vertebra", "recurred") for w in view.words):
@@ -582,6 +595,8 @@ def _subject(words: Sequence[str], candidates: Sequence[Place], mention: Mention
         lead = words[max(0, place.at - 3) : place.at]
         if any(w in ("than", "compared", "unlike", "versus", "behind", "below", "above", "from") for w in lead) and place is not candidates[0]:
             continue
+        if list(words[place.end : place.end + 2]) in (["more", "than"], ["less", "than"]) and place is not candidates[0]:
+            continue
         return place
     return candidates[-1]
 
@@ -673,11 +688,22 @@ def _deal(
                         levels = list(said)
                     elif len(run) == len(fractured):
                         levels = list(fractured)
+                if len(levels) != len(run):  # "T6 more than T5 (about 70% and 40%)"
+                    apart = [p for p in run[0][1] if p.at >= 0]
+                    earlier = _places_before(view, run[0][0].start, len(run)) if apart else []
+                    if len(earlier) == len(run):
+                        levels = list(earlier)
                 if len(levels) == len(run):
                     for (item, _), level in zip(run, levels, strict=True):
                         dealt[item.start] = [level]
             run = [(mention, found)] if mention is not None else []
     return dealt
+
+
+def _places_before(view: SentenceWords, at: int, count: int) -> list[str]:
+    """The last ``count`` single levels named before a word, in order."""
+    before = [group for word, group in view.groups if word < at and group.part == "body"][-count:]
+    return [group.levels[0] for group in before] if all(len(group.levels) == 1 for group in before) else []
 
 
 def _levels(places: Sequence[Place]) -> list[str | None]:

@@ -110,6 +110,8 @@ def _correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:
                 renamed.update(zip(wrong.levels, right.levels, strict=True))
             elif ("read" in between or "be" in between or "is" in between) and any(w in between for w in ("should", "actually", "correctly", "fact", "really")):
                 renamed.update(zip(right.levels, wrong.levels, strict=True))
+    if not renamed:
+        renamed = _slip(views, links)
     renamed = {wrong: right for wrong, right in renamed.items() if wrong != right}
     if not renamed:
         return
@@ -118,6 +120,22 @@ def _correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:
             link.levels = [level for level in link.levels if level not in renamed] or [renamed.get(level or "", level) for level in link.levels]
         else:
             link.levels = [renamed.get(level, level) if level else level for level in link.levels]
+
+
+def _slip(views: Sequence[SentenceWords], links: Sequence[Link]) -> dict[str, str]:
+    """One fracture at neighboring levels in findings and impression is one dictation slip; the impression stands."""
+    named: dict[str, set[str]] = {"findings": set(), "impression": set()}
+    for link in links:
+        section, mention = link.view.sentence.section, link.mention
+        if mention.label == "fracture" and section in named and link.how >= HEADING and not (mention.negated or mention.asked):
+            named[section].update(level for level in link.levels if level)
+    below, above = named["findings"] - named["impression"], named["impression"] - named["findings"]
+    if len(below) != 1 or len(above) != 1 or len(named["impression"]) != len(named["findings"]):
+        return {}
+    wrong, right = below.pop(), above.pop()
+    spoken = any(right in group.levels for view in views if view.sentence.section == "findings" for _, group in view.groups if group.part == "body")
+    near = abs(_RANK.get(wrong, 0) - _RANK.get(right, 99)) == 1 or wrong[1:] == right[1:]
+    return {wrong: right} if near and not spoken else {}
 
 
 # --- which vertebrae -------------------------------------------------------------------------------------------------
@@ -330,6 +348,8 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
                 continue  # "the conus is normal in signal"
             if label == "soft_tissue_mass" and link.view.words[mention.end : mention.end + 1] == [":"]:
                 continue  # the label of a paragraph
+            if label == "marrow_replacement" and _only_edema(link):
+                continue
             if label == "retropulsion" and "convex" in link.view.words[mention.start : mention.end]:
                 continue  # a bulging border, not a displaced fragment
             if label in ("cleft", "marrow_edema") and value == "present" and any(
@@ -360,6 +380,13 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
                     mine[level].append(claim)
         claims[label] = mine
     return claims
+
+
+def _only_edema(link: Link) -> bool:
+    """ "diffuse low T1 and high STIR signal" is edema; replacement says so."""
+    words, mention = link.view.words, link.mention
+    inner = words[mention.start : mention.end]
+    return "t1" in inner and "stir" in words[mention.end : mention.end + 5] and not any(w[:6] in ("replac", "infilt") for w in words)
 
 
 def _value(link: Link) -> str | None:
@@ -439,7 +466,7 @@ def _read_level(
         content, spans["cleft_content"] = _content(level, claims["cleft"][level], by_label["cleft_content"])
     features = []
     for feature in MALIGNANT:
-        if infection and feature in ("soft_tissue_mass", "osseous_destruction", "marrow_replacement"):
+        if infection and feature in ("soft_tissue_mass", "osseous_destruction", "marrow_replacement", "pedicle_involvement"):
             continue
         value, words = _settle(claims[feature][level])
         if value in ("present", "possible"):

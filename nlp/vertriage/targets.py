@@ -185,6 +185,8 @@ def sentence_words(
             word = word.replace("-", "").replace(" ", "")
         elif word == "of" and tokens.raw[at] == "OF" and at + 1 < hi and spelled[at + 1] in "12345" and (not words or words[-1] in _BEFORE_OF):
             word = "osf"  # osteoporotic fracture classification, not the preposition
+        elif word == "know" and (not words or words[-1] not in _KNOWS):
+            word = "no"  # speech recognition: "there is know retropulsion"
         elif word == "cancer" and tokens.raw[at] == "ca" and at + 2 < hi and (kind[at + 1] == NUMBER or kind[at + 2] == NUMBER):
             word = "approximately"  # "ca. 4 m"
         elif word in _COUNTED and tokens.raw[at][-1] in "sS":
@@ -216,6 +218,7 @@ def _percent(tokens: Tokens, spelled: Sequence[str], at: int, hi: int) -> tuple[
     return at, None
 
 
+_KNOWS = frozenset("i we you they to not us let who clinician physician please".split())
 _COUNTED = frozenset(["fracture", "deformity", "collapse", "vcf", "compression"])
 _BEFORE_OF = frozenset(["<level>", ":", "(", ",", "type", "classification", "-", "fracture"])
 _SEQUENCES = frozenset("stir tirm t1 t2 spair dwi".split())

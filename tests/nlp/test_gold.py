@@ -1,0 +1,63 @@
+"""Agreement with the annotated reports of the repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from vertriage.evaluate import Evaluation, evaluate, load_gold
+from vertriage.pipeline import Reader
+
+FLOORS = {
+    "fracture": 0.985,
+    "acuity_recent": 0.97,
+    "marrow_edema": 0.96,
+    "cleft": 0.98,
+    "retropulsion": 0.95,
+    "augmented": 0.97,
+    "height_loss": 0.97,
+    "malignant:convex_posterior_border": 0.95,
+    "malignant:pedicle_involvement": 0.95,
+    "malignant:soft_tissue_mass": 0.95,
+    "malignant:marrow_replacement": 0.90,
+    "malignant:osseous_destruction": 0.95,
+    "context:pain": 0.98,
+    "context:osteoporosis": 0.98,
+    "context:known_malignancy": 0.98,
+    "context:suspected_malignancy": 0.95,
+    "context:high_energy_trauma": 0.95,
+    "context:neurologic_deficit": 0.95,
+    "context:neural_compression": 0.95,
+    "context:radiculopathy": 0.95,
+    "context:unstable_injury": 0.95,
+    "context:infection_suspected": 0.95,
+    "candidate": 0.97,
+    "candidate_level": 0.97,
+    "escalation": 0.98,
+}
+"""F1 of each feature, a little under what was measured."""
+
+
+@pytest.fixture(scope="module")
+def result(reader: Reader) -> Evaluation:
+    files = sorted((ROOT / "reports" / "gold").glob("*.jsonl"))
+    assert files, f"no annotated reports under {Path('reports/gold')}"
+    return evaluate(load_gold(files), reader.read)
+
+
+@pytest.mark.parametrize("feature", FLOORS)
+def test_f1(result: Evaluation, feature: str) -> None:
+    assert result.features[feature].f1 >= FLOORS[feature]
+
+
+def test_every_feature_has_a_floor(result: Evaluation) -> None:
+    assert {name for name in result.features if not name.startswith("pathway:")} == set(FLOORS)
+
+
+def test_pathway(result: Evaluation) -> None:
+    assert result.pathway_accuracy >= 0.97
+    assert result.features["escalation"].recall >= 0.98
+    assert result.features["candidate_level"].precision >= 0.96
+    assert result.features["candidate_level"].recall >= 0.97
