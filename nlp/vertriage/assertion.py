@@ -21,15 +21,18 @@ from collections.abc import Sequence
 from vertriage.targets import Mention, SentenceWords
 
 VERBS = frozenset(
-    "is are was were has have had show showed shows demonstrate demonstrated contain contained appear appeared remain remained lie lay measure measured "
-    "extend extended reveal revealed exhibit exhibited lose lost display retain retained return returned occupy involve enhance abut indent narrow "
-    "compress displace cause produce result represent reflect suggest indicate raise favor end terminate reach touch contact efface flatten "
-    "seem seems does do can cannot may might could should would will follow correspond encroach project bulge protrude replace destroy".split()
+    "is are was were has have had show showed shows demonstrate demonstrated contain contained appear appeared "
+    "remain remained lie lay measure measured extend extended reveal revealed exhibit exhibited lose lost "
+    "display retain retained return returned occupy involve enhance abut indent narrow compress displace cause "
+    "produce result represent reflect suggest indicate raise favor end terminate reach touch contact efface "
+    "flatten seem seems does do can cannot may might could should would will follow correspond encroach "
+    "project bulge protrude replace destroy".split()
 )
 """Finite verbs after which a clause of its own is assumed; past forms that double as participles are left out."""
 
 _PERCEIVED = frozenset(
-    "seen identified present demonstrated evident visible visualized detected appreciated noted found observed apparent shown".split()
+    "seen identified present demonstrated evident visible visualized detected appreciated noted found observed "
+    "apparent shown".split()
 )
 _HARD_STOPS = frozenset([";", "."])
 _QUANTIFIED_NOUNS = 6
@@ -57,7 +60,9 @@ def clause_starts(words: Sequence[str]) -> list[int]:
         if word in ("while", "whereas", "but", "although", "though", "however"):
             starts.append(at + 1)
             continue
-        if word == "and" and not any(w in VERBS or w in ("with", "without", "no") for w in words[starts[-1] if starts else 0 : at]):
+        if word == "and" and not any(
+            w in VERBS or w in ("with", "without", "no") for w in words[starts[-1] if starts else 0 : at]
+        ):
             continue  # two nouns share the verb that follows
         step = at + 1
         if word == "," and step < size and words[step] in ("and", "but", "while", "whereas", "although"):
@@ -67,14 +72,18 @@ def clause_starts(words: Sequence[str]) -> list[int]:
             here = words[step]
             if here in (",", ";", ":", "(", ")", "-"):
                 break
-            if here in ("and", "but", "while") and word == ",":
-                # "..., T9 and T10 are ..." still belongs to one subject
-                if step + 1 < size and words[step + 1] != "<level>" and words[step - 1] != "<level>":
-                    break
+            joins = here in ("and", "but", "while") and word == "," and step + 1 < size
+            if joins and "<level>" not in (words[step - 1], words[step + 1]):
+                break  # but "..., T9 and T10 are ..." is one subject
             if here in VERBS and words[step - 1] != "to":
                 if step == first:
                     break
-                perceived = any(w in _PERCEIVED for w in words[step + 1 : step + 4]) and here in ("is", "are", "was", "were")
+                perceived = any(w in _PERCEIVED for w in words[step + 1 : step + 4]) and here in (
+                    "is",
+                    "are",
+                    "was",
+                    "were",
+                )
                 listed = "or" in words[first:step]
                 if perceived and listed:
                     break
@@ -111,9 +120,16 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             label = label[:-9]
         elif label not in ("negation", "hedge", "question", "planned"):
             continue
-        if cue.label == "question" and not history and words[cue.start] not in _ALWAYS_ASKS and words[cue.start : cue.start + 2] != ["to", "exclude"]:
+        if (
+            cue.label == "question"
+            and not history
+            and words[cue.start] not in _ALWAYS_ASKS
+            and words[cue.start : cue.start + 2] != ["to", "exclude"]
+        ):
             continue
-        if cue.label not in ("question_backward", "planned") and any(s < cue.end <= e or s <= cue.start < e for s, e in false_friends):
+        if cue.label not in ("question_backward", "planned") and any(
+            s < cue.end <= e or s <= cue.start < e for s, e in false_friends
+        ):
             continue
         if _inside_longer(cue, cues):
             continue
@@ -130,9 +146,20 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
                 if start <= mention.start < stop:
                     _mark(mention, label, history)
         else:
-            if cue.label == "hedge_backward" and cue.end - cue.start == 1 and words[cue.start] not in ("versus", "vs") and cue.end < len(words) and words[cue.end] not in _AFTER_VALUE:
+            if (
+                cue.label == "hedge_backward"
+                and cue.end - cue.start == 1
+                and words[cue.start] not in ("versus", "vs")
+                and cue.end < len(words)
+                and words[cue.end] not in _AFTER_VALUE
+            ):
                 continue  # "possible" behind a finding counts when the clause ends there
-            if words[cue.start] == ":" and words[cue.end - 1] in ("no", "n") and cue.end < len(words) and words[cue.end] not in _AFTER_VALUE:
+            if (
+                words[cue.start] == ":"
+                and words[cue.end - 1] in ("no", "n")
+                and cue.end < len(words)
+                and words[cue.end] not in _AFTER_VALUE
+            ):
                 continue  # "Epidural space: no abscess" is no value of the label
             lo = _backward_start(words, cue, starts, ends)
             if reach := cue.attrs.get("reach"):
@@ -142,7 +169,9 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
                     _mark(mention, label, history)
 
 
-_ALWAYS_ASKS = frozenset("rule r ro evaluate evaluation assess assessment look looking check screen screening investigate".split())
+_ALWAYS_ASKS = frozenset(
+    "rule r ro evaluate evaluation assess assessment look looking check screen screening investigate".split()
+)
 _AFTER_VALUE = frozenset(". ; , ) (".split())
 
 
@@ -163,7 +192,9 @@ def _inside_longer(cue: Mention, cues: Sequence[Mention]) -> bool:
         and other.start <= cue.start
         and cue.end <= other.end
         and other.end - other.start > cue.end - cue.start
-        and (other.label == "none" or other.label[:5] != cue.label[:5] and other.label.startswith(("hedge", "negation")))
+        and (
+            other.label == "none" or other.label[:5] != cue.label[:5] and other.label.startswith(("hedge", "negation"))
+        )
         for other in cues
     )
 
@@ -192,7 +223,12 @@ def _clause(size: int, starts: Sequence[int], cue: Mention) -> tuple[int, int]:
 
 
 def _forward_stop(
-    words: Sequence[str], cue: Mention, start: int, starts: Sequence[int], ends: Sequence[int], excepts: Sequence[tuple[int, int]]
+    words: Sequence[str],
+    cue: Mention,
+    start: int,
+    starts: Sequence[int],
+    ends: Sequence[int],
+    excepts: Sequence[tuple[int, int]],
 ) -> int:
     stop = len(words)
     for at in starts:
@@ -219,21 +255,26 @@ def _forward_stop(
             return at
         if cue.label == "hedge" and word in (",", "and") and at > start:
             return at
-        if word == "," and at + 1 < stop and cue.label == "negation" and _positive_list(words, at, stop, words[:at].count("no") > 1):
+        if (
+            word == ","
+            and at + 1 < stop
+            and cue.label == "negation"
+            and _positive_list(words, at, stop, words[:at].count("no") > 1)
+        ):
             return at
     reach = cue.attrs.get("reach")
     return min(stop, start + int(reach)) if reach else stop
 
 
 _FRESH = frozenset(
-    "there with mild moderate severe marked minimal small new acute chronic old stable unchanged normal preserved intact "
-    "associated approximately about the previous prior known history status post on".split()
+    "there with mild moderate severe marked minimal small new acute chronic old stable unchanged normal "
+    "preserved intact associated approximately about the previous prior known history status post on".split()
 )
 
 
 def _positive_list(words: Sequence[str], at: int, stop: int, repeated: bool) -> bool:
-    """After "no X, ..." a comma goes on listing when "or" or "nor" follows; a bare noun phrase is a statement of its own
-    only when it starts with a level or a percentage."""
+    """After "no X, ..." a comma goes on listing when "or" or "nor" follows; a bare noun phrase is a statement of its
+    own only when it starts with a level or a percentage."""
     rest = words[at + 1 : stop]
     if repeated and "or" not in rest and "nor" not in rest and "no" not in rest:
         return True  # "no retropulsion, no cleft, marrow edema throughout"
@@ -258,8 +299,26 @@ def _backward_start(words: Sequence[str], cue: Mention, starts: Sequence[int], e
             return at + 1
         if first in (":", "-") and words[at] == ",":
             return at + 1
-        if words[at] in ("with", "which") and at < cue.start - 1 and first in ("is", "are", "was", "were", "has", "have"):
+        if (
+            words[at] in ("with", "which")
+            and at < cue.start - 1
+            and first in ("is", "are", "was", "were", "has", "have")
+        ):
             return lo if words[at] == "with" else at + 1
-        if words[at] == "," and first not in ("is", "are", "was", "were", "cannot", "can", "could", "has", "have", "not", "(is", "remain", "remains"):
+        if words[at] == "," and first not in (
+            "is",
+            "are",
+            "was",
+            "were",
+            "cannot",
+            "can",
+            "could",
+            "has",
+            "have",
+            "not",
+            "(is",
+            "remain",
+            "remains",
+        ):
             return at + 1
     return lo

@@ -1,7 +1,7 @@
 """Report-level findings: pain, osteoporosis, malignancy, trauma, deficit, compression, stability, infection.
 
 Each field of the guidelines' section 2 has its own few lines here, because each weighs its evidence in its own way: a
-question in the indication never makes a fact, a cancer counts wherever it is stated, a suspicion counts even when hedged.
+question in the indication never makes a fact, a cancer counts wherever it is stated, a suspicion also when hedged.
 
 >>> from vertriage.pipeline import parse
 >>> text = "Clinical details: 79F. Back pain, ?mets. Conclusion: Osteoporotic fracture L1. No cord compression."
@@ -16,19 +16,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from vertriage.lexicon import Entry
+from vertriage.lexicon import Entry, word_list
 from vertriage.reading import Span
 from vertriage.targets import Mention, SentenceWords
 from vertriage.types import CONTEXT_FIELDS, FractureReading
 
 _Found = tuple[Mention, SentenceWords]
 _T_SCORE = Entry("t_score")
-_FAMILY = frozenset("family maternal paternal mother father sister brother aunt uncle fhx grandmother grandfather".split())
-_UNSURE = frozenset(
-    "suspicious concerning suggestive worrisome likely probable consistent keeping compatible differential possible favor favored considered suspected suspicion "
-    "exclude excluded versus or protocol indeterminate represent may".split()
-)
-_WORRY = frozenset("evaluate exclude query screening whether assess rule question concern concerned worried possible suspected suspicion likely probable".split())
+_FAMILY = word_list("family")
+_UNSURE = word_list("unsure")
+_WORRY = word_list("worry")
 
 
 def read_context(
@@ -60,7 +57,9 @@ def read_context(
     return values, spans
 
 
-_Rule = Callable[[dict[str, list[_Found]], Sequence[SentenceWords], Sequence[FractureReading]], tuple[str, list[_Found]]]
+_Rule = Callable[
+    [dict[str, list[_Found]], Sequence[SentenceWords], Sequence[FractureReading]], tuple[str, list[_Found]]
+]
 
 
 def _split(found: Sequence[_Found]) -> tuple[list[_Found], list[_Found], list[_Found]]:
@@ -103,15 +102,27 @@ def _shadowed(mention: Mention, view: SentenceWords) -> bool:
     )
 
 
-def _pain(found: dict[str, list[_Found]], views: Sequence[SentenceWords], fractures: Sequence[FractureReading]) -> tuple[str, list[_Found]]:
+def _pain(
+    found: dict[str, list[_Found]], views: Sequence[SentenceWords], fractures: Sequence[FractureReading]
+) -> tuple[str, list[_Found]]:
     present, absent, hedged = _split(found["pain"])
     if not present:
         # "R/O cause of back pain", "? source of pain": the pain itself is a fact.
-        present = [(m, v) for m, v in found["pain"] if m.value == "present" and not m.negated and v.sentence.section == "history" and (m.asked or m.hedged)]
+        present = [
+            (m, v)
+            for m, v in found["pain"]
+            if m.value == "present" and not m.negated and v.sentence.section == "history" and (m.asked or m.hedged)
+        ]
     present = [(m, v) for m, v in present if v.sentence.section not in ("recommendation",) and not _conditional(v, m)]
     present += hedged
-    denied = [(m, v) for m, v in absent if m.value == "absent" and "incidental" not in v.words and "incidentally" not in v.words or m.negated]
-    incidental = [(m, v) for m, v in absent if m.value == "absent" and ("incidental" in v.words or "incidentally" in v.words)]
+    denied = [
+        (m, v)
+        for m, v in absent
+        if m.value == "absent" and "incidental" not in v.words and "incidentally" not in v.words or m.negated
+    ]
+    incidental = [
+        (m, v) for m, v in absent if m.value == "absent" and ("incidental" in v.words or "incidentally" in v.words)
+    ]
     history = [(m, v) for m, v in present if v.sentence.section == "history"]
     if history:
         return "present", history
@@ -126,12 +137,20 @@ def _pain(found: dict[str, list[_Found]], views: Sequence[SentenceWords], fractu
 
 def _conditional(view: SentenceWords, mention: Mention) -> bool:
     """ "if pain does not improve" states no pain."""
-    return "if" in view.words[max(0, mention.start - 4) : mention.start] or view.words[mention.start - 1 : mention.start] == ["when"]
+    return "if" in view.words[max(0, mention.start - 4) : mention.start] or view.words[
+        mention.start - 1 : mention.start
+    ] == ["when"]
 
 
-def _osteoporosis(found: dict[str, list[_Found]], views: Sequence[SentenceWords], fractures: Sequence[FractureReading]) -> tuple[str, list[_Found]]:
+def _osteoporosis(
+    found: dict[str, list[_Found]], views: Sequence[SentenceWords], fractures: Sequence[FractureReading]
+) -> tuple[str, list[_Found]]:
     present, absent, hedged = _split(found["osteoporosis"])
-    carried = [(m, v) for m, v in found["fracture"] if "osteoporosis" in m.attrs.get("context", ()) and not m.negated and not m.asked]
+    carried = [
+        (m, v)
+        for m, v in found["fracture"]
+        if "osteoporosis" in m.attrs.get("context", ()) and not m.negated and not m.asked
+    ]
     scores = _t_scores(views)
     asked_only = [(m, v) for m, v in present if not (v.sentence.section == "history" and m.asked)]
     if asked_only or carried or scores:
@@ -153,7 +172,11 @@ def _t_scores(views: Sequence[SentenceWords]) -> list[_Found]:
         for at, word in enumerate(words):
             if word == "t" and words[at + 1 : at + 2] == ["score"] or word == "tscore":
                 for step in range(at + 1, min(len(words), at + 9)):
-                    if words[step] == "-" and step + 1 < len(words) and (words[step + 1].isdigit() or words[step + 1] == "<number>"):
+                    if (
+                        words[step] == "-"
+                        and step + 1 < len(words)
+                        and (words[step + 1].isdigit() or words[step + 1] == "<number>")
+                    ):
                         found.append((Mention("t_score", "present", at, step + 2, _T_SCORE), view))
                         break
                     if words[step] == "minus":
@@ -165,22 +188,35 @@ def _t_scores(views: Sequence[SentenceWords]) -> list[_Found]:
     return found
 
 
-def _known_malignancy(found: dict[str, list[_Found]], views: Sequence[SentenceWords], fractures: Sequence[FractureReading]) -> tuple[str, list[_Found]]:
+def _known_malignancy(
+    found: dict[str, list[_Found]], views: Sequence[SentenceWords], fractures: Sequence[FractureReading]
+) -> tuple[str, list[_Found]]:
     present: list[_Found] = []
     absent: list[_Found] = []
     for mention, view in found["cancer"]:
         if mention.value == "other" or _shadowed(mention, view):
             continue
         words = view.words
-        if any(word in _FAMILY for word in words[max(0, mention.start - 8) : mention.end]) and not any(w in ("personal",) for w in words):
+        if any(word in _FAMILY for word in words[max(0, mention.start - 8) : mention.end]) and not any(
+            w in ("personal",) for w in words
+        ):
             continue
         section = view.sentence.section
         if mention.negated:
-            if section == "history" and any(w in ("history", "cancer", "malignancy", "known", "hx", "pmh", "prior") for w in words):
+            if section == "history" and any(
+                w in ("history", "cancer", "malignancy", "known", "hx", "pmh", "prior") for w in words
+            ):
                 absent.append((mention, view))
             continue
         if mention.asked or mention.hedged:
-            if section == "history" and any(w in ("known", "history", "post", "treated", "diagnosis") for w in words[max(0, mention.start - 4) : mention.start]) and not mention.asked:
+            if (
+                section == "history"
+                and any(
+                    w in ("known", "history", "post", "treated", "diagnosis")
+                    for w in words[max(0, mention.start - 4) : mention.start]
+                )
+                and not mention.asked
+            ):
                 present.append((mention, view))
             continue
         if section == "history":
@@ -189,14 +225,80 @@ def _known_malignancy(found: dict[str, list[_Found]], views: Sequence[SentenceWo
         elif section in ("comparison", "title"):
             if any(w in ("known", "metastasis", "myeloma") for w in words) and section == "comparison":
                 present.append((mention, view))
-        elif any(w in ("known", "history", "treated", "oncologic", "status", "relapse", "relapsed", "progression", "progressive", "stable", "again", "recurrent", "resected", "remission", "given", "previous", "prior", "previously", "surveillance", "response", "recurrence") for w in words) and words[mention.start] not in ("tumor", "neoplasm", "primary", "malignancy"):
-            if not any(w in ("suspicious", "concerning", "suggestive", "worrisome", "likely", "probable", "consistent", "keeping", "compatible", "new", "differential") for w in words) or "known" in words or "history" in words:
+        elif any(
+            w
+            in (
+                "known",
+                "history",
+                "treated",
+                "oncologic",
+                "status",
+                "relapse",
+                "relapsed",
+                "progression",
+                "progressive",
+                "stable",
+                "again",
+                "recurrent",
+                "resected",
+                "remission",
+                "given",
+                "previous",
+                "prior",
+                "previously",
+                "surveillance",
+                "response",
+                "recurrence",
+            )
+            for w in words
+        ) and words[mention.start] not in ("tumor", "neoplasm", "primary", "malignancy"):
+            if (
+                not any(
+                    w
+                    in (
+                        "suspicious",
+                        "concerning",
+                        "suggestive",
+                        "worrisome",
+                        "likely",
+                        "probable",
+                        "consistent",
+                        "keeping",
+                        "compatible",
+                        "new",
+                        "differential",
+                    )
+                    for w in words
+                )
+                or "known" in words
+                or "history" in words
+            ):
                 present.append((mention, view))
-        elif words[mention.start] in ("metastasis", "metastatic") and not any(w in _UNSURE for w in words):
-            present.append((mention, view))
-        elif words[mention.start] in ("mastectomy", "prostatectomy", "lumpectomy"):
-            present.append((mention, view))
-        elif words[mention.start] in ("myeloma", "lymphoma", "leukemia") and not any(w in _WORRY or w in ("suspicious", "concerning", "consistent", "or", "versus", "differential", "include", "screen", "work", "exclude", "workup", "protein") for w in words):
+        elif (
+            words[mention.start] in ("metastasis", "metastatic")
+            and not any(w in _UNSURE for w in words)
+            or words[mention.start] in ("mastectomy", "prostatectomy", "lumpectomy")
+            or words[mention.start] in ("myeloma", "lymphoma", "leukemia")
+            and not any(
+                w in _WORRY
+                or w
+                in (
+                    "suspicious",
+                    "concerning",
+                    "consistent",
+                    "or",
+                    "versus",
+                    "differential",
+                    "include",
+                    "screen",
+                    "work",
+                    "exclude",
+                    "workup",
+                    "protein",
+                )
+                for w in words
+            )
+        ):
             present.append((mention, view))
     if present:
         return "present", present
@@ -208,10 +310,15 @@ def _known_malignancy(found: dict[str, list[_Found]], views: Sequence[SentenceWo
 def _tentative(words: Sequence[str], mention: Mention) -> bool:
     """ "Staging for suspected", "? primary": cancer only as the question."""
     before = words[max(0, mention.start - 3) : mention.start]
-    return any(word in ("?", "suspected", "possible", "rule", "evaluate", "exclude", "screening", "query", "concern") for word in before)
+    return any(
+        word in ("?", "suspected", "possible", "rule", "evaluate", "exclude", "screening", "query", "concern")
+        for word in before
+    )
 
 
-def _suspected_malignancy(found: dict[str, list[_Found]], views: Sequence[SentenceWords], fractures: Sequence[FractureReading]) -> tuple[str, list[_Found]]:
+def _suspected_malignancy(
+    found: dict[str, list[_Found]], views: Sequence[SentenceWords], fractures: Sequence[FractureReading]
+) -> tuple[str, list[_Found]]:
     raised: list[_Found] = []
     excluded: list[_Found] = []
     for mention, view in found["lesion_malignant"]:
@@ -219,7 +326,12 @@ def _suspected_malignancy(found: dict[str, list[_Found]], views: Sequence[Senten
             continue
         section = view.sentence.section
         if section in ("history", "comparison", "title"):
-            if section == "history" and not (mention.asked or mention.hedged or mention.negated) and view.words[mention.start] in _SPINAL_METS and _spine_words(view):
+            if (
+                section == "history"
+                and not (mention.asked or mention.hedged or mention.negated)
+                and view.words[mention.start] in _SPINAL_METS
+                and _spine_words(view)
+            ):
                 raised.append((mention, view))
             continue
         if mention.value == "absent":
@@ -229,7 +341,11 @@ def _suspected_malignancy(found: dict[str, list[_Found]], views: Sequence[Senten
         if mention.negated:
             excluded.append((mention, view))
             continue
-        if view.words[mention.start] in ("marrow", "focal", "bone", "osseous") and mention.end - mention.start <= 2 and "lesion" in view.words[mention.start : mention.end]:
+        if (
+            view.words[mention.start] in ("marrow", "focal", "bone", "osseous")
+            and mention.end - mention.start <= 2
+            and "lesion" in view.words[mention.start : mention.end]
+        ):
             continue  # "a marrow lesion" alone is not yet malignant
         if mention.asked and not mention.hedged:
             continue
@@ -237,16 +353,28 @@ def _suspected_malignancy(found: dict[str, list[_Found]], views: Sequence[Senten
             continue
         raised.append((mention, view))
     for mention, view in found["fracture"]:
-        if "suspected_malignancy" in mention.attrs.get("context", ()) and view.sentence.section not in ("history", "title", "comparison"):
+        if "suspected_malignancy" in mention.attrs.get("context", ()) and view.sentence.section not in (
+            "history",
+            "title",
+            "comparison",
+        ):
             if mention.negated:
                 excluded.append((mention, view))
             elif not mention.asked:
                 raised.append((mention, view))
     for label in ("marrow_replacement", "osseous_destruction", "soft_tissue_mass"):
         for mention, view in found[label]:
-            if mention.negated and label == "marrow_replacement" and view.sentence.section in ("findings", "impression"):
+            if (
+                mention.negated
+                and label == "marrow_replacement"
+                and view.sentence.section in ("findings", "impression")
+            ):
                 excluded.append((mention, view))
-            if mention.negated and label == "osseous_destruction" and view.sentence.section in ("findings", "impression"):
+            if (
+                mention.negated
+                and label == "osseous_destruction"
+                and view.sentence.section in ("findings", "impression")
+            ):
                 excluded.append((mention, view))
     raised = [item for item in raised if not _outweighed(item)]
     if raised:
@@ -258,11 +386,14 @@ def _suspected_malignancy(found: dict[str, list[_Found]], views: Sequence[Senten
     return "not_stated", []
 
 
-_SPINAL_METS = frozenset(["metastasis", "bone", "osseous", "spinal", "vertebral", "skeletal", "bony", "metastatic"])
+_SPINAL_METS = word_list("spinal_mets")
 
 
 def _spine_words(view: SentenceWords) -> bool:
-    return any(word in ("bone", "osseous", "spinal", "spine", "vertebral", "skeletal", "bony", "<level>") for word in view.words)
+    return any(
+        word in ("bone", "osseous", "spinal", "spine", "vertebral", "skeletal", "bony", "<level>")
+        for word in view.words
+    )
 
 
 def _outweighed(item: _Found) -> bool:
@@ -270,11 +401,22 @@ def _outweighed(item: _Found) -> bool:
     mention, view = item
     words = view.words
     after = words[mention.end : mention.end + 8]
-    return after[:2] == ["is", "excluded"] or any(w == "excluded" for w in after) and "not" not in after and "cannot" not in after
+    return (
+        after[:2] == ["is", "excluded"]
+        or any(w == "excluded" for w in after)
+        and "not" not in after
+        and "cannot" not in after
+    )
 
 
-def _high_energy_trauma(found: dict[str, list[_Found]], views: Sequence[SentenceWords], fractures: Sequence[FractureReading]) -> tuple[str, list[_Found]]:
-    high = [(m, v) for m, v in found["high_trauma"] if not m.negated and v.sentence.section in ("history", "findings", "impression", "title", "other", "addendum")]
+def _high_energy_trauma(
+    found: dict[str, list[_Found]], views: Sequence[SentenceWords], fractures: Sequence[FractureReading]
+) -> tuple[str, list[_Found]]:
+    high = [
+        (m, v)
+        for m, v in found["high_trauma"]
+        if not m.negated and v.sentence.section in ("history", "findings", "impression", "title", "other", "addendum")
+    ]
     if high:
         return "present", high
     low = [(m, v) for m, v in found["low_trauma"]]
@@ -283,7 +425,9 @@ def _high_energy_trauma(found: dict[str, list[_Found]], views: Sequence[Sentence
     return "not_stated", []
 
 
-def _neurologic_deficit(found: dict[str, list[_Found]], views: Sequence[SentenceWords], fractures: Sequence[FractureReading]) -> tuple[str, list[_Found]]:
+def _neurologic_deficit(
+    found: dict[str, list[_Found]], views: Sequence[SentenceWords], fractures: Sequence[FractureReading]
+) -> tuple[str, list[_Found]]:
     present, absent, _ = _split(found["deficit"])
     present = [
         (m, v)
@@ -295,7 +439,9 @@ def _neurologic_deficit(found: dict[str, list[_Found]], views: Sequence[Sentence
     if present:
         return "present", present
     if absent:
-        absent = [(m, v) for m, v in absent if v.sentence.section in ("history", "findings", "impression", "title", "other")]
+        absent = [
+            (m, v) for m, v in absent if v.sentence.section in ("history", "findings", "impression", "title", "other")
+        ]
         clinical = [(m, v) for m, v in absent if v.sentence.section == "history" or _clinical(v) or m.value == "absent"]
         if clinical:
             return "absent", clinical
@@ -305,17 +451,50 @@ def _neurologic_deficit(found: dict[str, list[_Found]], views: Sequence[Sentence
 def _clinical(view: SentenceWords) -> bool:
     """A sentence outside the history that speaks of the patient, not of the images."""
     return any(
-        w in ("patient", "clinical", "clinically", "presenting", "present", "presents", "presentation", "symptom", "symptoms", "deficit", "weakness", "leg", "bilateral", "numbness", "retention", "paraparesis", "paraplegia", "incontinence", "cauda", "examination", "foot", "neurologic")
+        w
+        in (
+            "patient",
+            "clinical",
+            "clinically",
+            "presenting",
+            "present",
+            "presents",
+            "presentation",
+            "symptom",
+            "symptoms",
+            "deficit",
+            "weakness",
+            "leg",
+            "bilateral",
+            "numbness",
+            "retention",
+            "paraparesis",
+            "paraplegia",
+            "incontinence",
+            "cauda",
+            "examination",
+            "foot",
+            "neurologic",
+        )
         for w in view.words
     )
 
 
-def _neural_compression(found: dict[str, list[_Found]], views: Sequence[SentenceWords], fractures: Sequence[FractureReading]) -> tuple[str, list[_Found]]:
+def _neural_compression(
+    found: dict[str, list[_Found]], views: Sequence[SentenceWords], fractures: Sequence[FractureReading]
+) -> tuple[str, list[_Found]]:
     present, absent, hedged = _split(found["neural"])
     levels = {fracture.level for fracture in fractures}
-    body = [(m, v) for m, v in present if v.sentence.section not in ("history", "comparison", "title", "recommendation")]
+    body = [
+        (m, v) for m, v in present if v.sentence.section not in ("history", "comparison", "title", "recommendation")
+    ]
     under = _disc_labels(views)
-    body = [(m, v) for m, v in body if not _elsewhere(v, m, levels) and not (id(v) in under and under[id(v)].isdisjoint(levels) and not any(g.part == "body" for _, g in v.groups))]
+    body = [
+        (m, v)
+        for m, v in body
+        if not _elsewhere(v, m, levels)
+        and not (id(v) in under and under[id(v)].isdisjoint(levels) and not any(g.part == "body" for _, g in v.groups))
+    ]
     if body:
         return "present", body
     absent = [(m, v) for m, v in absent if v.sentence.section not in ("history", "comparison", "title")]
@@ -350,12 +529,47 @@ def _elsewhere(view: SentenceWords, mention: Mention, levels: set[str | None]) -
     discs = [group for _, group in view.groups if group.part == "disc"]
     if discs and not any(level in levels for group in discs for level in group.levels):
         return True
-    causes = ("disc", "protrusion", "extrusion", "herniation", "osteophyte", "spondylosis", "spondylotic", "ligamentum", "facet", "cyst", "bulge", "degenerative", "<disc>", "spondylolisthesis", "anterolisthesis")
-    other = ("fragment", "retropulsion", "retropulsed", "fracture", "tumor", "epidural", "abscess", "mass", "collapse", "vertebral", "metastasis", "hematoma", "kyphosis", "<level>", "body", "corner")
+    causes = (
+        "disc",
+        "protrusion",
+        "extrusion",
+        "herniation",
+        "osteophyte",
+        "spondylosis",
+        "spondylotic",
+        "ligamentum",
+        "facet",
+        "cyst",
+        "bulge",
+        "degenerative",
+        "<disc>",
+        "spondylolisthesis",
+        "anterolisthesis",
+    )
+    other = (
+        "fragment",
+        "retropulsion",
+        "retropulsed",
+        "fracture",
+        "tumor",
+        "epidural",
+        "abscess",
+        "mass",
+        "collapse",
+        "vertebral",
+        "metastasis",
+        "hematoma",
+        "kyphosis",
+        "<level>",
+        "body",
+        "corner",
+    )
     return any(word in causes for word in words) and not any(word in other for word in words)
 
 
-def _radiculopathy(found: dict[str, list[_Found]], views: Sequence[SentenceWords], fractures: Sequence[FractureReading]) -> tuple[str, list[_Found]]:
+def _radiculopathy(
+    found: dict[str, list[_Found]], views: Sequence[SentenceWords], fractures: Sequence[FractureReading]
+) -> tuple[str, list[_Found]]:
     levels = {fracture.level for fracture in fractures}
     present: list[_Found] = []
     absent: list[_Found] = []
@@ -371,7 +585,9 @@ def _radiculopathy(found: dict[str, list[_Found]], views: Sequence[SentenceWords
         if view.sentence.section in ("history", "title"):
             present.append((mention, view))
         elif not mention.hedged and not _root(view, mention):
-            if _clinical(view) or any(w in ("radiculopathy", "sciatica", "radicular", "symptom", "symptoms", "pain") for w in view.words):
+            if _clinical(view) or any(
+                w in ("radiculopathy", "sciatica", "radicular", "symptom", "symptoms", "pain") for w in view.words
+            ):
                 present.append((mention, view))
         elif not mention.hedged and _at_fracture(view, levels):
             present.append((mention, view))
@@ -384,18 +600,23 @@ def _root(view: SentenceWords, mention: Mention) -> bool:
     return any(word in ("root", "nerve") for word in view.words[mention.start : mention.end])
 
 
-_DISC_CAUSES = frozenset("protrusion extrusion herniation bulge cyst osteophyte facet spondylolisthesis anterolisthesis listhesis extruded hernia".split())
+_DISC_CAUSES = word_list("disc_causes")
 
 
 def _at_fracture(view: SentenceWords, levels: set[str | None]) -> bool:
-    if any(w in _DISC_CAUSES for w in view.words) and not any(w in ("fragment", "retropulsion", "retropulsed", "tumor", "corner", "collapse", "fracture", "mass") for w in view.words):
+    if any(w in _DISC_CAUSES for w in view.words) and not any(
+        w in ("fragment", "retropulsion", "retropulsed", "tumor", "corner", "collapse", "fracture", "mass")
+        for w in view.words
+    ):
         return False
     return any(
         (group.part in ("body", "disc")) and any(level in levels for level in group.levels) for _, group in view.groups
     ) or any(w in ("fragment", "retropulsion", "retropulsed", "tumor", "corner") for w in view.words)
 
 
-def _unstable_injury(found: dict[str, list[_Found]], views: Sequence[SentenceWords], fractures: Sequence[FractureReading]) -> tuple[str, list[_Found]]:
+def _unstable_injury(
+    found: dict[str, list[_Found]], views: Sequence[SentenceWords], fractures: Sequence[FractureReading]
+) -> tuple[str, list[_Found]]:
     present, absent, _ = _split(found["unstable"])
     present = [(m, v) for m, v in present if v.sentence.section in ("findings", "impression", "addendum", "title")]
     if present:
@@ -404,15 +625,18 @@ def _unstable_injury(found: dict[str, list[_Found]], views: Sequence[SentenceWor
     return ("absent", absent) if absent else ("not_stated", [])
 
 
-_CHEST = frozenset(
-    "lung lobe pulmonary liver renal urinary airspace opacity opacification consolidation pneumonia atelectasis infiltrate granulomatous bibasilar basilar "
-    "bronchitis bronchopneumonia pleural cavitary nodular sinus diverticulitis chest".split()
-)
+_CHEST = word_list("chest")
 
 
-def _infection_suspected(found: dict[str, list[_Found]], views: Sequence[SentenceWords], fractures: Sequence[FractureReading]) -> tuple[str, list[_Found]]:
+def _infection_suspected(
+    found: dict[str, list[_Found]], views: Sequence[SentenceWords], fractures: Sequence[FractureReading]
+) -> tuple[str, list[_Found]]:
     present, absent, hedged = _split(found["infection"])
-    raised = [(m, v) for m, v in [*present, *hedged] if v.sentence.section in ("findings", "impression", "addendum", "recommendation")]
+    raised = [
+        (m, v)
+        for m, v in [*present, *hedged]
+        if v.sentence.section in ("findings", "impression", "addendum", "recommendation")
+    ]
     raised = [(m, v) for m, v in raised if _CHEST.isdisjoint(v.words)]
     if raised:
         return "present", raised

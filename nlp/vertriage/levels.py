@@ -25,6 +25,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from vertriage.lexicon import word_list
 from vertriage.tokenizer import LEVEL, MARK, NUMBER, WORD, Tokens
 
 ORDER: tuple[str, ...] = (
@@ -48,40 +49,27 @@ _ORDINALS = {
 }  # fmt: skip
 _CARDINALS = {
     word: number
-    for number, word in enumerate(
-        "one two three four five six seven eight nine ten eleven twelve".split(), start=1
-    )
+    for number, word in enumerate("one two three four five six seven eight nine ten eleven twelve".split(), start=1)
 }
 _REGION = {"thoracic": "T", "dorsal": "T", "lumbar": "L", "cervical": "C"}
-_NOT_A_LEVEL_NAME = frozenset("puncture spine mri ct study injection epidural block drain session curve film".split())
+_NOT_A_LEVEL_NAME = word_list("not_a_level_name")
 
 # MRI sequences: what stands beside T1 or T2 when it is not a vertebra.
-_SEQUENCE_AFTER = frozenset(
-    "weighted weighting w wi wt signal hyperintense hyperintensity hypointense hypointensity isointense dark bright low high stir image imaging "
-    "sequence fs fat sat saturated suppressed shortening prolongation relaxation dixon tse fse star intermediate "
-    "heterogeneous hyper hypo iso marrow flair pd sagittal axial coronal tirm spair space map mapping series postcontrast precontrast "
-    "post pre contrast gre gradient bright/ dropout hemangioma hyperintensitie intensity black gadolinium vibe".split()
+_SEQUENCE_AFTER = word_list("sequence_after")
+_SEQUENCE_BEFORE = word_list("sequence_before")
+_VERTEBRA_AFTER = word_list("vertebra_after")
+_SEQUENCE_PEER = word_list("sequence_peer")
+_ROOT_WORDS = word_list("root_words")
+_DISC_WORDS = word_list("disc_words")
+_PROCESS_WORDS = word_list("process_words")
+_BETWEEN = frozenset(
+    "left right bilateral exiting traversing descending and the both spinal / superior inferior".split()
 )
-_SEQUENCE_BEFORE = frozenset(
-    "low high sagittal axial coronal sag ax cor decreased increased reduced precontrast postcontrast enhanced abnormal intermediate bright dark weighted "
-    "hyperintense hypointense isointense sequence multiplanar contrast noncontrast fs saturated suppressed pre post signal normal diffuse "
-    "complete geographic homogeneous conventional routine hyperintensity hypointensity abnormality fat fatty elevated on with/ w uniform loss confluent entire "
-    "preserved obtained performed including standard parasagittal tse fse".split()
-)
-_VERTEBRA_AFTER = frozenset(
-    "vertebra vertebral vertebral_body body level fracture compression wedge wedging superior inferior endplate burst collapse deformity "
-    "pedicle spinous transverse rib lamina vcf biconcave crush".split()
-)
-_SEQUENCE_PEER = frozenset("stir pd flair dwi gre dixon adc tirm spair t2* swi ti vibe".split())
-_ROOT_WORDS = frozenset("root nerve radiculopathy dermatome dermatomal distribution radicular myotome ganglion".split())
-_DISC_WORDS = frozenset("disc interspace intervertebral".split())
-_PROCESS_WORDS = frozenset("transverse spinous process lamina laminar facet pars rib articular costovertebral costotransverse zygapophyseal".split())
-_BETWEEN = frozenset("left right bilateral exiting traversing descending and the both spinal / superior inferior".split())
 _LIST = frozenset([",", "and", "&", "+", "or", "plus", "et"])
 _RANGE = frozenset(["-", "to", "through", "thru", "till", "until", "--", "thro"])
 _UNITS = frozenset(
-    "mm cm ml % week day month year hour degree x other more additional further weeks small new large others old percent view views cc sites site "
-    "separate discrete lesion lesions".split()
+    "mm cm ml % week day month year hour degree x other more additional further weeks small new large others "
+    "old percent view views cc sites site separate discrete lesion lesions".split()
 )
 
 
@@ -159,13 +147,13 @@ def find_levels(tokens: Tokens, words: list[str]) -> list[LevelGroup]:
                 at += 1
                 continue
             group = _list(tokens, words, at, first)
-        elif kind == WORD and (words[at] in _ORDINALS or words[at] in _REGION or tokens.raw[at] in ("T", "L", "D", "C")):
-            spelled_out = _spelled_out(tokens, words, at)
-            if spelled_out is None:
-                at += 1
-                continue
-            group = spelled_out
-        elif kind == NUMBER and words[at].isdigit() and _ordinal_ahead(words, at):
+        elif (
+            kind == WORD
+            and (words[at] in _ORDINALS or words[at] in _REGION or tokens.raw[at] in ("T", "L", "D", "C"))
+            or kind == NUMBER
+            and words[at].isdigit()
+            and _ordinal_ahead(words, at)
+        ):
             spelled_out = _spelled_out(tokens, words, at)
             if spelled_out is None:
                 at += 1
@@ -198,7 +186,9 @@ def _atom(tokens: Tokens, words: list[str], at: int) -> str | None:
         return None
     before = words[at - 1] if at else ""
     after = words[at + 1] if at + 1 < len(words) else ""
-    if before in ("vitamin", "vit", "free", "stage", "pt", "day", "grade") or re.fullmatch(r"n[0-3x][a-c]?|m[01x]", after):
+    if before in ("vitamin", "vit", "free", "stage", "pt", "day", "grade") or re.fullmatch(
+        r"n[0-3x][a-c]?|m[01x]", after
+    ):
         return None
     if level in ("T1", "T2") and raw[0] in "tT" and _is_sequence(tokens, words, at):
         return None
@@ -210,13 +200,24 @@ def _is_sequence(tokens: Tokens, words: list[str], at: int) -> bool:
         return words[index] if 0 <= index < len(words) else ""
 
     after, after2 = word(at + 1), word(at + 2)
-    if word(at - 1) in ("and", ",", "&") and at >= 2 and tokens.kind[at - 2] == LEVEL and _parse(tokens.raw[at - 2]) in ("T1", "T2") and after not in _SEQUENCE_AFTER:
+    if (
+        word(at - 1) in ("and", ",", "&")
+        and at >= 2
+        and tokens.kind[at - 2] == LEVEL
+        and _parse(tokens.raw[at - 2]) in ("T1", "T2")
+        and after not in _SEQUENCE_AFTER
+    ):
         return _is_sequence(tokens, words, at - 2)  # a pair is of one kind
     if after in ("and", ",", "&") and _parse(word(at + 2)) in ("T1", "T2"):
         if word(at + 3) in _VERTEBRA_AFTER:
             return False
-        if word(at - 1) in ("of", "at", "in", "involving") and word(at + 3) not in _SEQUENCE_AFTER and any(
-            word(at - step) in ("fracture", "wedging", "collapse", "deformity", "compression", "body", "vertebra") for step in (2, 3, 4)
+        if (
+            word(at - 1) in ("of", "at", "in", "involving")
+            and word(at + 3) not in _SEQUENCE_AFTER
+            and any(
+                word(at - step) in ("fracture", "wedging", "collapse", "deformity", "compression", "body", "vertebra")
+                for step in (2, 3, 4)
+            )
         ):
             return False
     if after in ("-", "/") and tokens.end[at] == tokens.start[at + 1]:
@@ -226,7 +227,16 @@ def _is_sequence(tokens: Tokens, words: list[str], at: int) -> bool:
         if after2.isdigit():
             return False
         return after2 not in ("level", "disc")
-    if after in _SEQUENCE_AFTER or word(at - 1) in ("low", "high", "decreased", "increased", "reduced", "dark", "bright", "intermediate"):
+    if after in _SEQUENCE_AFTER or word(at - 1) in (
+        "low",
+        "high",
+        "decreased",
+        "increased",
+        "reduced",
+        "dark",
+        "bright",
+        "intermediate",
+    ):
         return True
     if after in _VERTEBRA_AFTER:
         return False
@@ -239,14 +249,21 @@ def _is_sequence(tokens: Tokens, words: list[str], at: int) -> bool:
         while word(index) in (",", "and", "&", "or", "/", "-", "both", "to", "through"):
             index += step
         if index != at + step and 0 <= index < len(words):
-            if words[index] in _SEQUENCE_PEER or words[index] in _SEQUENCE_AFTER and step == 1 and words[index] not in ("low", "high", "post", "pre"):
+            if (
+                words[index] in _SEQUENCE_PEER
+                or words[index] in _SEQUENCE_AFTER
+                and step == 1
+                and words[index] not in ("low", "high", "post", "pre")
+            ):
                 return True
             if tokens.kind[index] == LEVEL:
                 other = _parse(tokens.raw[index])
                 if other not in (None, "T1", "T2"):
                     return False
     if before in ("not", "than", "of", "or") and any(
-        tokens.kind[at - step] == LEVEL and _parse(tokens.raw[at - step]) not in (None, "T1", "T2") for step in (2, 3, 4) if at >= step
+        tokens.kind[at - step] == LEVEL and _parse(tokens.raw[at - step]) not in (None, "T1", "T2")
+        for step in (2, 3, 4)
+        if at >= step
     ):
         return after in _SEQUENCE_AFTER  # "at T12 not T2"
     if before in _SEQUENCE_BEFORE:
@@ -256,10 +273,27 @@ def _is_sequence(tokens: Tokens, words: list[str], at: int) -> bool:
     if after in (":", "--") or after == "-" and tokens.start[at + 1] > tokens.end[at]:
         return False
     # "at T2", "of T1", "in T2 and T3" name a vertebra; a bare "T1" in a list of two is a pair of sequences.
-    if before in ("at", "of", "in", "involving", "mid", "upper", "lower", "presumed", "from", "to", "through", "above", "below", "level"):
+    if before in (
+        "at",
+        "of",
+        "in",
+        "involving",
+        "mid",
+        "upper",
+        "lower",
+        "presumed",
+        "from",
+        "to",
+        "through",
+        "above",
+        "below",
+        "level",
+    ):
         other = [word(index) for index in (at + 1, at + 2)]
         return other[0] in ("and", ",", "/") and other[1] in ("t1", "t2") and word(at + 3) not in _VERTEBRA_AFTER
-    return not (tokens.raw[at][0] == "T" and at > 0 and before in ("vertebra", "vertebral_body", "body", "#", "fracture"))
+    return not (
+        tokens.raw[at][0] == "T" and at > 0 and before in ("vertebra", "vertebral_body", "body", "#", "fracture")
+    )
 
 
 def _list(tokens: Tokens, words: list[str], at: int, first: str) -> LevelGroup:
@@ -299,7 +333,9 @@ def _list(tokens: Tokens, words: list[str], at: int, first: str) -> LevelGroup:
             and word.isdigit()
             and int(word) == int(levels[-1][1:]) + 1
             and tokens.start[end] == tokens.end[end - 1] + 1
-            and (end + 1 >= size or words[end + 1] not in _UNITS and words[end + 1] not in (".", "%", "-", "x", "/", ","))
+            and (
+                end + 1 >= size or words[end + 1] not in _UNITS and words[end + 1] not in (".", "%", "-", "x", "/", ",")
+            )
             and len(levels) == 1
         ):  # a dictated "L4 5 disc"
             levels.append(letter + word)
@@ -316,7 +352,13 @@ def _list(tokens: Tokens, words: list[str], at: int, first: str) -> LevelGroup:
         ranged = word in _RANGE
         if word == "and" and at and words[at - 1] == "between" and end + 2 < size and words[end + 2] == "inclusive":
             ranged = True
-        if word == "-" and not tight and step < size and tokens.start[step] == tokens.end[step - 1] + 1 and tokens.kind[step] != LEVEL:
+        if (
+            word == "-"
+            and not tight
+            and step < size
+            and tokens.start[step] == tokens.end[step - 1] + 1
+            and tokens.kind[step] != LEVEL
+        ):
             break
         if not ranged and word not in _LIST and word != "/":
             break
@@ -337,9 +379,9 @@ def _list(tokens: Tokens, words: list[str], at: int, first: str) -> LevelGroup:
         if nxt is None or nxt in levels:
             break
         if ranged:
-            if nxt[0] == "S" and levels[-1] != "L5" or _RANK.get(nxt, 99) <= _RANK.get(levels[-1], -1):
-                if not (word == "-" and nxt[0] == "S"):
-                    break
+            backward = nxt[0] == "S" and levels[-1] != "L5" or _RANK.get(nxt, 99) <= _RANK.get(levels[-1], -1)
+            if backward and not (word == "-" and nxt[0] == "S"):
+                break
             span = level_range(levels[-1], nxt) if nxt in _RANK else [levels[-1], nxt]
             if word in ("-", "--") and len(span) == 2:
                 if listed:
@@ -374,7 +416,13 @@ def _list(tokens: Tokens, words: list[str], at: int, first: str) -> LevelGroup:
         end = step + 1
     part = "body"
     if any(level[0] == "S" for level in levels):
-        part = "disc" if joined or (len(levels) > 1 and levels[-2] == "L5" and not listed) else "sacral" if levels[0][0] == "S" else "body"
+        part = (
+            "disc"
+            if joined or (len(levels) > 1 and levels[-2] == "L5" and not listed)
+            else "sacral"
+            if levels[0][0] == "S"
+            else "body"
+        )
         keep = [i for i, level in enumerate(levels) if level[0] != "S"]
         if part == "body":
             levels, marks = [levels[i] for i in keep], [marks[i] for i in keep]
@@ -396,7 +444,33 @@ def _plain_number(tokens: Tokens, words: list[str], at: int, link: str) -> bool:
         return False
     if link == "to":
         return after not in _UNITS and after != "-"
-    return after in ("", ".", ",", ";", ":", ")", "and", "&", "is", "are", "show", "with", "have", "has", "-", "(", "was", "were", "demonstrate", "both", "level") or after in _VERTEBRA_AFTER
+    return (
+        after
+        in (
+            "",
+            ".",
+            ",",
+            ";",
+            ":",
+            ")",
+            "and",
+            "&",
+            "is",
+            "are",
+            "show",
+            "with",
+            "have",
+            "has",
+            "-",
+            "(",
+            "was",
+            "were",
+            "demonstrate",
+            "both",
+            "level",
+        )
+        or after in _VERTEBRA_AFTER
+    )
 
 
 def _ordinal_ahead(words: list[str], at: int) -> bool:
@@ -404,25 +478,44 @@ def _ordinal_ahead(words: list[str], at: int) -> bool:
 
 
 def _spelled_out(tokens: Tokens, words: list[str], at: int) -> LevelGroup | None:
-    """"eighth thoracic", "first and third lumbar", "thoracic 8", "T twelve"."""
+    """ "eighth thoracic", "first and third lumbar", "thoracic 8", "T twelve"."""
     size = len(words)
     word = words[at]
     if word in _REGION or tokens.raw[at] in ("T", "L", "D", "C"):
         letter = _REGION.get(word) or ("T" if tokens.raw[at] in "TD" else tokens.raw[at])
         step = at + 1
         if word in _REGION:
-            while step < size and words[step] in ("vertebra", "vertebral", "body", "vertebral_body", "no", "number", "#", "level"):
+            while step < size and words[step] in (
+                "vertebra",
+                "vertebral",
+                "body",
+                "vertebral_body",
+                "no",
+                "number",
+                "#",
+                "level",
+            ):
                 step += 1
         if step >= size:
             return None
         value = words[step]
         number = int(value) if value.isdigit() and tokens.kind[step] == NUMBER else _CARDINALS.get(value)
         after = words[step + 1] if step + 1 < size else ""
-        if number is None and value in ("to", "too") and word not in _REGION and tokens.raw[at] in "TL" and after in ("", ".", ",", ";", ")"):
+        if (
+            number is None
+            and value in ("to", "too")
+            and word not in _REGION
+            and tokens.raw[at] in "TL"
+            and after in ("", ".", ",", ";", ")")
+        ):
             number = 2  # speech recognition: "this is L to."
         if number is None or after in _UNITS or after in ("-", "weighted", "/", "of", ".") and word not in _REGION:
             return None
-        if word in _REGION and step == at + 1 and (number > 12 or after in ("fracture", "level") and value in _CARDINALS):
+        if (
+            word in _REGION
+            and step == at + 1
+            and (number > 12 or after in ("fracture", "level") and value in _CARDINALS)
+        ):
             return None
         if word in _REGION and value in _CARDINALS and step == at + 1:
             return None
@@ -493,11 +586,22 @@ def _part(words: list[str], group: LevelGroup) -> str:
     before = words[max(0, group.start - 3) : group.start]
     if before and before[-1] in ("exiting", "traversing", "descending"):
         return "root"
-    if len(before) > 1 and before[-1] in ("left", "right", "bilateral") and before[-2] in ("exiting", "traversing", "descending"):
+    if (
+        len(before) > 1
+        and before[-1] in ("left", "right", "bilateral")
+        and before[-2] in ("exiting", "traversing", "descending")
+    ):
         return "root"
-    if before[-2:] in (["sensory", "level"], ["level", "at"], ["level", "of"]) and "sensory" in words[max(0, group.start - 4) : group.start]:
+    if (
+        before[-2:] in (["sensory", "level"], ["level", "at"], ["level", "of"])
+        and "sensory" in words[max(0, group.start - 4) : group.start]
+    ):
         return "root"
-    if before and before[-1] == "from" and any(word[:5] in ("count", "recou", "numbe") for word in words[max(0, group.start - 4) : group.start]):
+    if (
+        before
+        and before[-1] == "from"
+        and any(word[:5] in ("count", "recou", "numbe") for word in words[max(0, group.start - 4) : group.start])
+    ):
         return "count"
     window = words[max(0, group.start - 7) : group.start]
     for index in range(len(window) - 1, -1, -1):

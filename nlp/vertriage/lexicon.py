@@ -64,7 +64,7 @@ _Loader.yaml_implicit_resolvers = {
 def load_yaml(path: Path) -> Any:
     """Parse one lexicon file. Raises :class:`LexiconError` naming file, line and problem."""
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}" if mark else ""
@@ -99,7 +99,7 @@ class Lexicon:
 
     Args:
         directory: a folder of ``*.yaml`` files; default the shipped ones. ``spelling.yaml`` holds the speller's lists,
-            ``macros.yaml`` the word lists that phrases refer to; files without a top-level ``terms`` are not vocabulary.
+            ``macros.yaml`` the word lists that phrases refer to; a file without top-level ``terms`` is not vocabulary.
 
     Raises:
         LexiconError: a file is missing or not in the documented form.
@@ -322,6 +322,29 @@ def _speller(path: Path) -> Speller:
         fuzzy=content.get("fuzzy", ()),
         protect=content.get("protect", ()),
     )
+
+
+@cache
+def _word_lists() -> dict[str, frozenset[str]]:
+    path = lexicon_dir() / "word_lists.yaml"
+    if not path.exists():
+        raise LexiconError(f"{path.name} is missing from {path.parent}; copy it from the shipped lexicons.")
+    return {str(name): frozenset(map(str, words)) for name, words in load_yaml(path)["word_lists"].items()}
+
+
+def word_list(name: str) -> frozenset[str]:
+    """A named list of single words from ``word_lists.yaml``: the vocabulary that rules in code refer to.
+
+    Raises:
+        LexiconError: the file or the list is missing.
+
+    >>> "scheuermann" in word_list("explains")
+    True
+    """
+    lists = _word_lists()
+    if name not in lists:
+        raise LexiconError(f"word_lists.yaml has no list {name!r}; copy it from the shipped lexicons.")
+    return lists[name]
 
 
 @cache

@@ -24,41 +24,49 @@ from dataclasses import dataclass, field
 
 from vertriage.assertion import VERBS, clause_starts
 from vertriage.levels import LevelGroup, level_range, neighbor
+from vertriage.lexicon import Entry, word_list
 from vertriage.targets import Mention, SentenceWords
 
 NAMED, REFERENCE, HEADING, FOCUS, EVERY, REMAINING = 5, 4, 3, 2, 1, 0
 """How a finding was linked, from the surest down. ``EVERY``: all fractures of the report; ``REMAINING``: all others."""
 
 FINDINGS = frozenset(
-    "fracture marrow_edema cleft cleft_content retropulsion augmented acuity convex_posterior_border pedicle_involvement "
-    "soft_tissue_mass marrow_replacement osseous_destruction percent".split()
+    "fracture marrow_edema cleft cleft_content retropulsion augmented acuity convex_posterior_border "
+    "pedicle_involvement soft_tissue_mass marrow_replacement osseous_destruction percent".split()
 )
 _MOVES_FOCUS = FINDINGS - {"acuity", "cleft_content"}
 
 _PREPOSITIONS = frozenset(
-    "of at in within involving involve through throughout affecting on along beneath under underneath deep to near adjacent "
-    "into across inside around about surrounding subjacent paralleling under for over extending".split()
+    "of at in within involving involve through throughout affecting on along beneath under underneath deep to "
+    "near adjacent into across inside around about surrounding subjacent paralleling under for over extending".split()
 )
 _BLOCKS = frozenset(
-    ", ; : ( ) - . but with without which that while whereas than versus compared relative like unlike similar from above below no not "
-    "who where when although though however than causing resulting containing other".split()
+    ", ; : ( ) - . but with without which that while whereas than versus compared relative like unlike similar "
+    "from above below no not who where when although though however than causing resulting containing other".split()
 )
 _COPULAS = frozenset("is are was were has have been being remain remains appear seen".split())
 _SIDES = frozenset(
-    "posterior anterior inferior superior lower upper left right central middle mid lateral medial caudal cranial both posteroinferior ventral dorsal "
-    "marrow vertebral".split()
+    "posterior anterior inferior superior lower upper left right central middle mid lateral medial caudal "
+    "cranial both posteroinferior ventral dorsal marrow vertebral".split()
 )
-_APPOSITION = frozenset(", . presumed presumably approximately likely probably possibly level at about labelled labeled called designated".split())
-_FRACTURE_NOUNS = frozenset("fracture compression deformity wedge collapse osteoporotic insufficiency vertebral".split())
+_APPOSITION = frozenset(
+    ", . presumed presumably approximately likely probably possibly level at about labelled labeled called "
+    "designated".split()
+)
+_FRACTURE_NOUNS = word_list("fracture_nouns")
+_DIFFUSE = word_list("diffuse")
+_ONE_BODY = word_list("one_body")
 _NEVER_OF_A_DISC = frozenset("percent fracture marrow_edema cleft".split())
 _DETERMINERS = frozenset("and or the a an there this these that its their".split())
 _FILLERS = frozenset(
-    "of at in the also as well both with to a an lesser extent degree less more less acute subacute chronic old new recent remote healed healing stable mild moderate "
-    "severe minor marked slight minimal prior possible probable known unchanged level vertebra vertebral body vertebral_body together along possibly probably "
-    "likely previous early milder and & + or plus , / further additionally again similarly longstanding partial evolving treated cemented "
-    "<percent> reaching about approximately by somewhat age indeterminate lower upper nearly all most half entire part much almost".split()
+    "of at in the also as well both with to a an lesser extent degree less more less acute subacute chronic "
+    "old new recent remote healed healing stable mild moderate severe minor marked slight minimal prior "
+    "possible probable known unchanged level vertebra vertebral body vertebral_body together along possibly "
+    "probably likely previous early milder and & + or plus , / further additionally again similarly "
+    "longstanding partial evolving treated cemented <percent> reaching about approximately by somewhat age "
+    "indeterminate lower upper nearly all most half entire part much almost".split()
 )
-_DISC_NOUNS = frozenset("disc interspace intervertebral level space facet interspinous foramen foramina".split())
+_DISC_NOUNS = word_list("disc_nouns")
 
 
 @dataclass(slots=True)
@@ -155,7 +163,9 @@ def _heading(view: SentenceWords, places: list[Place], state: Discourse, previou
     if not sentence.label:
         return
     if sentence.heads:
-        named = [level for place in places if place.group is not None and place.part == "body" for level in place.levels]
+        named = [
+            level for place in places if place.group is not None and place.part == "body" for level in place.levels
+        ]
         if named and all(word in _LABEL_WORDS or word in (":", ".") for word in view.words):
             state.heading, state.heading_how = named, "line"
         elif not _attribute_label(view):
@@ -174,11 +184,17 @@ def _heading(view: SentenceWords, places: list[Place], state: Discourse, previou
         named = []
     if named:
         state.heading, state.heading_how = named, "item"
-    elif (only := _level_value(view, places, label_words)):
+    elif only := _level_value(view, places, label_words):
         state.heading, state.heading_how = only, "line"
     elif any(place.part in ("disc", "cord") and place.at < label_words for place in places):
         state.heading, state.heading_how = [], "disc"
-        state.disc = [level for place in places if place.part == "disc" and place.at < label_words for level in place.levels if level]
+        state.disc = [
+            level
+            for place in places
+            if place.part == "disc" and place.at < label_words
+            for level in place.levels
+            if level
+        ]
     elif not (state.heading and state.heading_how == "line" and _attribute_label(view)):
         state.heading = []
 
@@ -192,20 +208,14 @@ def _level_value(view: SentenceWords, places: list[Place], label_words: int) -> 
 
 
 def _attribute_label(view: SentenceWords) -> bool:
-    """A label such as ``Morphology`` or ``Marrow signal`` describes the level above it; ``Cord`` or ``Discs`` does not."""
+    """A label such as ``Morphology`` or ``Marrow signal`` describes the level above it; ``Cord`` does not."""
     label = view.sentence.label.lower()
     return not any(word in label for word in _TOPICS)
 
 
-_NOT_VERTEBRAL = ("si joint", "sacroiliac", "sacrum", "hip", "facet", "cord", "soft tissue", "muscle", "kidney", "lung", "pelvi", "rib", "liver")
-_LABEL_WORDS = frozenset(
-    "<level> <number> at presumed level the vertebra vertebral body vertebral_body fracture compression treated old new acute chronic and , & - / ( ) # "
-    "deformity wedge collapse approximately likely region segment known cemented superior inferior endplate subacute burst of".split()
-)
-_TOPICS = (
-    "cord", "conus", "disc", "disk", "soft tissue", "alignment", "ligament", "canal", "sacr", "other", "incidental", "extra", "remain", "lung", "kidney",
-    "degener", "level", "cervical", "thoracic", "lumbar", "facet", "retroperi", "abdom", "chest", "muscle", "impression", "visuali",
-)  # fmt: skip
+_NOT_VERTEBRAL = word_list("not_vertebral")
+_LABEL_WORDS = word_list("label_words")
+_TOPICS = word_list("topics")
 
 
 def _places(view: SentenceWords, state: Discourse) -> list[Place]:
@@ -226,12 +236,21 @@ def _places(view: SentenceWords, state: Discourse) -> list[Place]:
         if cue.start < last_end:
             continue
         if cue.label == "unnamed":
-            named = next((p for p in places if cue.end <= p.at < cue.end + 5 and p.group and not _unnamed_stands(view, cue, p.at)), None)
+            named = next(
+                (
+                    p
+                    for p in places
+                    if cue.end <= p.at < cue.end + 5 and p.group and not _unnamed_stands(view, cue, p.at)
+                ),
+                None,
+            )
             if named is not None and named.part == "body":  # "three contiguous levels, T11-L1"
                 places.append(Place(cue.start, cue.end, list(named.levels), NAMED))
                 last_end = cue.end
                 continue
-            if any(cue.start <= at < cue.end + 5 and not _unnamed_stands(view, cue, at) for at in named_at) or _counted_list(view, cue):
+            if any(
+                cue.start <= at < cue.end + 5 and not _unnamed_stands(view, cue, at) for at in named_at
+            ) or _counted_list(view, cue):
                 continue
             region = _region(view.words[cue.start : cue.end]) or _region(view.sentence.label.lower().split())
             places.append(Place(cue.start, cue.end, [None], NAMED, region=region))
@@ -258,7 +277,15 @@ def _counted_list(view: SentenceWords, cue: Mention) -> bool:
 
 
 def _region(words: Iterable[str]) -> str:
-    return " ".join(word for word in words if word in ("upper", "mid", "middle", "lower", "thoracic", "dorsal", "lumbar", "cervical")).replace("dorsal", "thoracic").replace("middle", "mid")
+    return (
+        " ".join(
+            word
+            for word in words
+            if word in ("upper", "mid", "middle", "lower", "thoracic", "dorsal", "lumbar", "cervical")
+        )
+        .replace("dorsal", "thoracic")
+        .replace("middle", "mid")
+    )
 
 
 def _fracture_pair(view: SentenceWords, at: int) -> bool:
@@ -270,10 +297,19 @@ def _fracture_pair(view: SentenceWords, at: int) -> bool:
     for mention in view.mentions:
         if mention.label not in ("fracture", "augmented") or mention.value == "soft":
             continue
-        if mention.start >= at + 1 and mention.start <= at + 4 and not any(w in _BLOCKS or w in _PREPOSITIONS for w in words[at + 1 : mention.start]):
+        if (
+            mention.start >= at + 1
+            and mention.start <= at + 4
+            and not any(w in _BLOCKS or w in _PREPOSITIONS for w in words[at + 1 : mention.start])
+        ):
             return True
         gap = words[mention.end : at]
-        if mention.end <= at and len(gap) <= 6 and any(w in ("of", "at", "involving", "in", "affecting") for w in gap) and not any(w in _BLOCKS or w in ("disc", "level", "junction") for w in gap):
+        if (
+            mention.end <= at
+            and len(gap) <= 6
+            and any(w in ("of", "at", "involving", "in", "affecting") for w in gap)
+            and not any(w in _BLOCKS or w in ("disc", "level", "junction") for w in gap)
+        ):
             return True
     return False
 
@@ -286,7 +322,12 @@ def _chain(view: SentenceWords, places: list[Place]) -> None:
         if index + 1 < len(places):
             following = places[index + 1]
             repeated = any(level in place.levels for level in following.levels)
-            if repeated or place.part != following.part or place.part != "body" or not _chained(view.words[place.end : following.at]):
+            if (
+                repeated
+                or place.part != following.part
+                or place.part != "body"
+                or not _chained(view.words[place.end : following.at])
+            ):
                 number += 1
     return
 
@@ -313,7 +354,15 @@ def _chained(between: Sequence[str]) -> bool:
 def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discourse) -> Place | None:
     """Resolve "both", "the latter", "the remaining fractures" ... from what was named before."""
     kind = cue.value
-    if cue.end - cue.start == 1 and view.words[cue.start] in ("both", "each", "neither", "these", "they", "them", "all"):
+    if cue.end - cue.start == 1 and view.words[cue.start] in (
+        "both",
+        "each",
+        "neither",
+        "these",
+        "they",
+        "them",
+        "all",
+    ):
         following = view.words[cue.end] if cue.end < len(view.words) else "."
         if following not in VERBS and following not in _AFTER_REFERENCE:
             return None  # "both pedicles", "each side"
@@ -339,7 +388,11 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
     elif kind == "these":
         count = _count(view.words[cue.start : cue.end])
         options = [in_sentence, last_list, _recent_lists(state, 2), _recent_lists(state, 4), state.fractured]
-        wanted = next((o for o in options if len(o) == count), None) if count else next((o for o in options if len(o) >= 2), None)
+        wanted = (
+            next((o for o in options if len(o) == count), None)
+            if count
+            else next((o for o in options if len(o) >= 2), None)
+        )
         if wanted is None and not count:
             wanted = state.fractured or last_list
         levels = list(wanted) if wanted else None
@@ -387,8 +440,9 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
 
 
 _AFTER_REFERENCE = frozenset(
-    ", . ; ) ( : of with without at being having now acute chronic old stable also again still about approximately <percent> and not no in measuring "
-    "showing demonstrating unchanged new recent healed subacute lost collapsed".split()
+    ", . ; ) ( : of with without at being having now acute chronic old stable also again still about "
+    "approximately <percent> and not no in measuring showing demonstrating unchanged new recent healed "
+    "subacute lost collapsed".split()
 )
 
 
@@ -421,9 +475,13 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
     history = view.sentence.section == "history"
     chosen: list[tuple[Mention, list[Place], int, bool]] = []
     for mention in everything:
-        if mention.label == "augmented" and any(w in ("above", "below", "adjacent") for w in view.words[max(0, mention.start - 3) : mention.start]):
+        if mention.label == "augmented" and any(
+            w in ("above", "below", "adjacent") for w in view.words[max(0, mention.start - 3) : mention.start]
+        ):
             beside = view.words[mention.start - 1 : mention.start] + view.words[mention.end : mention.end + 1]
-            if "<level>" not in beside and not any(place.at < mention.end and place.end > mention.start for place in places):
+            if "<level>" not in beside and not any(
+                place.at < mention.end and place.end > mention.start for place in places
+            ):
                 continue  # "above the cement construct" says where, not that this level holds cement
         found = _find(view, mention, places, starts, everything)
         if found is not None:
@@ -437,20 +495,25 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
             if mention.label in ("fracture", "augmented"):
                 chosen.append((mention, [], NAMED, False))
             continue
-        if any(place.part == "elsewhere" for place in places) and not any(place.part == "body" for place in places):
-            if mention.label == "marrow_edema" or mention.label == "fracture":
-                continue
+        parts = {place.part for place in places}
+        if "elsewhere" in parts and "body" not in parts and mention.label in ("marrow_edema", "fracture"):
+            continue
         if state.heading_how == "disc" and not state.heading:
             if mention.label == "retropulsion" and state.disc:  # "T9-T10: retropulsion does not contact the cord"
                 chosen.append((mention, [Place(-1, -1, list(state.disc), FOCUS)], FOCUS, False))
             if mention.label in ("retropulsion", "marrow_edema", "cleft", "percent") or mention.value == "soft":
                 continue
-        if mention.label in ("marrow_edema", "cleft", "percent", "acuity") and any(topic in view.sentence.label.lower() for topic in _NOT_VERTEBRAL):
+        if mention.label in ("marrow_edema", "cleft", "percent", "acuity") and any(
+            topic in view.sentence.label.lower() for topic in _NOT_VERTEBRAL
+        ):
             continue
-        if mention.label == "marrow_replacement" and any(w in ("diffuse", "diffusely", "throughout", "generalized") for w in view.words):
-            if not any(w in ("fatty", "body", "vertebra", "recurred") for w in view.words):
-                chosen.append((mention, [Place(-1, -1, [], EVERY)], EVERY, False))
-                continue
+        if (
+            mention.label == "marrow_replacement"
+            and not _DIFFUSE.isdisjoint(view.words)
+            and _ONE_BODY.isdisjoint(view.words)
+        ):
+            chosen.append((mention, [Place(-1, -1, [], EVERY)], EVERY, False))
+            continue
         if mention.label == "acuity" and (_said_of_a_lesion(view, mention) or not _speaks_of_fracture(view)):
             continue
         if state.heading:
@@ -471,16 +534,27 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
         if mention.start in dealt:
             levels = dealt[mention.start]
         region = next((place.region for place in found if place.region), "")
-        links.append(Link(mention, levels, how, view, order, ambiguous, values.get(mention.start) if mention.label == "percent" else None, region))
+        links.append(
+            Link(
+                mention,
+                levels,
+                how,
+                view,
+                order,
+                ambiguous,
+                values.get(mention.start) if mention.label == "percent" else None,
+                region,
+            )
+        )
     return links
 
-
-from vertriage.lexicon import Entry  # noqa: E402
 
 _PERCENT = Entry("percent")
 
 
-def _elliptic(view: SentenceWords, places: Sequence[Place], mentions: Sequence[Mention]) -> list[tuple[Mention, list[Place], int, bool]]:
+def _elliptic(
+    view: SentenceWords, places: Sequence[Place], mentions: Sequence[Mention]
+) -> list[tuple[Mention, list[Place], int, bool]]:
     """ "edema at T8 but not at L1", "no fracture except at L1": the finding is said once and meant twice."""
     found: list[tuple[Mention, list[Place], int, bool]] = []
     for cue in view.cues:
@@ -488,11 +562,27 @@ def _elliptic(view: SentenceWords, places: Sequence[Place], mentions: Sequence[M
             continue
         labels = ("fracture",) if cue.label == "except" else ("marrow_edema", "cleft", "retropulsion")
         said = [m for m in mentions if m.label in labels and m.end <= cue.start]
-        place = next((p for p in places if p.part == "body" and (cue.start <= p.at < cue.end or cue.end <= p.at <= cue.end + 2)), None)
-        if not said or place is None or cue.label == "except" and (not said[-1].negated or any(m.label == "fracture" and m.start >= cue.end for m in mentions)):
+        place = next(
+            (p for p in places if p.part == "body" and (cue.start <= p.at < cue.end or cue.end <= p.at <= cue.end + 2)),
+            None,
+        )
+        if (
+            not said
+            or place is None
+            or cue.label == "except"
+            and (not said[-1].negated or any(m.label == "fracture" and m.start >= cue.end for m in mentions))
+        ):
             continue
         last = said[-1]
-        meant = Mention(last.label, last.value, last.start, last.end, last.entry, negated=cue.label == "ellipsis", hedged=last.hedged)
+        meant = Mention(
+            last.label,
+            last.value,
+            last.start,
+            last.end,
+            last.entry,
+            negated=cue.label == "ellipsis",
+            hedged=last.hedged,
+        )
         if (last.negated or last.value == "absent") and cue.label == "ellipsis":
             continue
         found.append((meant, [place], place.how, False))
@@ -501,7 +591,11 @@ def _elliptic(view: SentenceWords, places: Sequence[Place], mentions: Sequence[M
 
 def _speaks_of_fracture(view: SentenceWords) -> bool:
     """Whether a word of age without a level can be meant for the fracture spoken of before."""
-    return len(view.words) <= 8 or any(m.label in ("fracture", "augmented") for m in view.mentions) or view.words[0] in ("it", "this", "these", "both", "they")
+    return (
+        len(view.words) <= 8
+        or any(m.label in ("fracture", "augmented") for m in view.mentions)
+        or view.words[0] in ("it", "this", "these", "both", "they")
+    )
 
 
 def _said_of_a_lesion(view: SentenceWords, mention: Mention) -> bool:
@@ -515,7 +609,9 @@ def _said_of_a_lesion(view: SentenceWords, mention: Mention) -> bool:
     return nearest is not None and nearest[1] == "lesion_noun"
 
 
-def _find(view: SentenceWords, mention: Mention, places: list[Place], starts: Sequence[int], all_mentions: Sequence[Mention]) -> list[Place] | None:
+def _find(
+    view: SentenceWords, mention: Mention, places: list[Place], starts: Sequence[int], all_mentions: Sequence[Mention]
+) -> list[Place] | None:
     """The place or list of places a finding belongs to, None when the sentence names none for it."""
     if not places:
         return None
@@ -530,8 +626,10 @@ def _find(view: SentenceWords, mention: Mention, places: list[Place], starts: Se
         return [inside]
     if mention.label == "acuity":  # "an old fracture (T7)": the word of age goes where its fracture goes
         for other in all_mentions:
-            if other.label == "fracture" and 0 <= other.start - mention.end <= 2 and not any(
-                w in _BLOCKS or w in _DETERMINERS for w in words[mention.end : other.start]
+            if (
+                other.label == "fracture"
+                and 0 <= other.start - mention.end <= 2
+                and not any(w in _BLOCKS or w in _DETERMINERS for w in words[mention.end : other.start])
             ):
                 return _find(view, other, places, starts, all_mentions)
     prev = before[-1] if before else None
@@ -541,36 +639,83 @@ def _find(view: SentenceWords, mention: Mention, places: list[Place], starts: Se
     # A label written about a lesion, not a fracture, e.g. "4 mm retropulsion": nothing to do; adjacency rules below.
     if prev is not None:
         gap = words[prev.end : mention.start]
-        if len(gap) <= 6 and not any(w in _BLOCKS or w in _PREPOSITIONS or w in VERBS or w in _DETERMINERS for w in gap) and prev.part in ("body",):
+        if (
+            len(gap) <= 6
+            and not any(w in _BLOCKS or w in _PREPOSITIONS or w in VERBS or w in _DETERMINERS for w in gap)
+            and prev.part in ("body",)
+        ):
             return _whole(prev, places, mention, view)
     if nxt is not None and nxt.at < len(words):
         gap = words[mention.end : nxt.at]
-        if not gap and (nxt.how == NAMED and mention.label != "percent" or nxt.how == REFERENCE and words[nxt.at] in ("both", "each")):
+        if not gap and (
+            nxt.how == NAMED
+            and mention.label != "percent"
+            or nxt.how == REFERENCE
+            and words[nxt.at] in ("both", "each")
+        ):
             return _whole(nxt, places, mention, view)
         if _leads(words, mention.end, nxt.at):
             return _whole(nxt, places, mention, view)
-        if gap and gap[0] in (",", ".") and all(w in _APPOSITION for w in gap) and nxt.how == NAMED and mention.label == "fracture" and not any(p.at >= clause for p in before):
+        if (
+            gap
+            and gap[0] in (",", ".")
+            and all(w in _APPOSITION for w in gap)
+            and nxt.how == NAMED
+            and mention.label == "fracture"
+            and not any(p.at >= clause for p in before)
+        ):
             return _whole(nxt, places, mention, view)  # "Old compression fractures, T8 and L5"
         if gap == ["("] and nxt.how == NAMED and mention.label != "percent":  # "old fractures (T7, T10)"
             return _whole(nxt, places, mention, view)
-        if gap and gap[0] in (":", "-") and len(gap) <= 2 and prev is None and mention.label in ("fracture", "augmented", "marrow_edema", "cleft"):
+        if (
+            gap
+            and gap[0] in (":", "-")
+            and len(gap) <= 2
+            and prev is None
+            and mention.label in ("fracture", "augmented", "marrow_edema", "cleft")
+        ):
             return _whole(nxt, places, mention, view)
-    if prev is not None and prev.part in ("disc", "process", "root") and prev.at >= clause and mention.label in _NEVER_OF_A_DISC and mention.value != "hard":
+    if (
+        prev is not None
+        and prev.part in ("disc", "process", "root")
+        and prev.at >= clause
+        and mention.label in _NEVER_OF_A_DISC
+        and mention.value != "hard"
+    ):
         return [prev]
     usable = [p for p in before if p.part == "body" or p.part == "elsewhere"]
     same_clause = [p for p in usable if p.at >= clause]
     if same_clause:
         whole = _whole(_subject(words, same_clause, mention), places, mention, view)
-        if mention.label in ("fracture", "acuity") and any(at in view.plural for at in range(mention.start, mention.end + 3)):
+        if mention.label in ("fracture", "acuity") and any(
+            at in view.plural for at in range(mention.start, mention.end + 3)
+        ):
             whole = _plural(words, same_clause, whole)
         return whole
-    if nxt is not None and nxt.part == "body" and nxt.at < clause_end and (mention.label != "percent" or not before) and not _fresh_start(words, mention.end, nxt.at):
+    if (
+        nxt is not None
+        and nxt.part == "body"
+        and nxt.at < clause_end
+        and (mention.label != "percent" or not before)
+        and not _fresh_start(words, mention.end, nxt.at)
+    ):
         return _whole(nxt, places, mention, view)
     if usable:
         return _whole(usable[-1], places, mention, view)
-    if nxt is not None and nxt.part == "body" and mention.label in ("fracture", "acuity") and not _fresh_start(words, mention.end, nxt.at):
+    if (
+        nxt is not None
+        and nxt.part == "body"
+        and mention.label in ("fracture", "acuity")
+        and not _fresh_start(words, mention.end, nxt.at)
+    ):
         return _whole(nxt, places, mention, view)
-    if nxt is not None and nxt.part in ("disc", "process", "root", "sacral") and nxt.at < clause_end and mention.label in ("marrow_edema",) and not before:
+    if (
+        nxt is not None
+        and nxt.part in ("disc", "process", "root", "sacral")
+        and nxt.at < clause_end
+        and mention.label in ("marrow_edema",)
+        and not before
+    ):
         return [nxt] if _leads(words, mention.end, nxt.at) else None
     return None
 
@@ -586,16 +731,26 @@ def _plural(words: Sequence[str], candidates: Sequence[Place], whole: list[Place
 
 def _fresh_start(words: Sequence[str], lo: int, hi: int) -> bool:
     """Between finding and level another finding's clause opens: "with edema, and old T8 fracture"."""
-    return ";" in words[lo:hi] or any(w in ("and", ",") for w in words[lo:hi]) and not any(w in ("involving", "at", "of", "in") for w in words[lo:hi])
+    return (
+        ";" in words[lo:hi]
+        or any(w in ("and", ",") for w in words[lo:hi])
+        and not any(w in ("involving", "at", "of", "in") for w in words[lo:hi])
+    )
 
 
 def _subject(words: Sequence[str], candidates: Sequence[Place], mention: Mention) -> Place:
     """The nearest level, but not one that only locates something else ("compared with T11", "the T11-T12 disc")."""
     for place in reversed(candidates):
         lead = words[max(0, place.at - 3) : place.at]
-        if any(w in ("than", "compared", "unlike", "versus", "behind", "below", "above", "from") for w in lead) and place is not candidates[0]:
+        if (
+            any(w in ("than", "compared", "unlike", "versus", "behind", "below", "above", "from") for w in lead)
+            and place is not candidates[0]
+        ):
             continue
-        if list(words[place.end : place.end + 2]) in (["more", "than"], ["less", "than"]) and place is not candidates[0]:
+        if (
+            list(words[place.end : place.end + 2]) in (["more", "than"], ["less", "than"])
+            and place is not candidates[0]
+        ):
             continue
         return place
     return candidates[-1]
@@ -627,7 +782,9 @@ def _leads(words: Sequence[str], lo: int, hi: int) -> bool:
     return preposition
 
 
-def _inside_list(words: Sequence[str], mention: Mention, before: Sequence[Place], after: Sequence[Place], mentions: Sequence[Mention]) -> Place | None:
+def _inside_list(
+    words: Sequence[str], mention: Mention, before: Sequence[Place], after: Sequence[Place], mentions: Sequence[Mention]
+) -> Place | None:
     """A finding within a list of levels, or in the parenthesis behind one, is its neighbor's alone."""
     prev = before[-1] if before else None
     nxt = after[0] if after else None
@@ -635,7 +792,13 @@ def _inside_list(words: Sequence[str], mention: Mention, before: Sequence[Place]
         close = next((i for i in range(prev.end, len(words)) if words[i] == ")"), len(words))
         if mention.end <= close and not any(p.at < mention.start and p.at > prev.end for p in before):
             return prev
-    if prev is not None and nxt is not None and prev.chain == nxt.chain >= 0 and prev.group is not None and nxt.group is not None:
+    if (
+        prev is not None
+        and nxt is not None
+        and prev.chain == nxt.chain >= 0
+        and prev.group is not None
+        and nxt.group is not None
+    ):
         if any(word in ("which", "whose") for word in words[prev.end : mention.start]):
             return prev
         if mention.label == "percent":
@@ -646,7 +809,12 @@ def _inside_list(words: Sequence[str], mention: Mention, before: Sequence[Place]
     if nxt is not None and nxt.group is not None and mention.label in ("acuity",):
         gap = words[mention.end : nxt.at]
         chain_mates = [p for p in after if p.chain == nxt.chain and p is not nxt]
-        if chain_mates and len(gap) <= 3 and all(w in _FILLERS or w in _SIDES or w in _FRACTURE_NOUNS for w in gap) and not any(w in ("of", "at", "in") for w in gap):
+        if (
+            chain_mates
+            and len(gap) <= 3
+            and all(w in _FILLERS or w in _SIDES or w in _FRACTURE_NOUNS for w in gap)
+            and not any(w in ("of", "at", "in") for w in gap)
+        ):
             for mate in chain_mates:
                 if any(m.label == mention.label and nxt.end <= m.start < mate.at for m in mentions):
                     return nxt
@@ -658,7 +826,9 @@ def _whole(place: Place, places: Sequence[Place], mention: Mention, view: Senten
     if place.group is None or place.chain < 0 or place.part != "body":
         return [place]
     chain = [p for p in places if p.chain == place.chain and p.group is not None and p.part == "body"]
-    if mention.label == "percent" and any(chain[0].at < p.at < chain[-1].at and p.at != mention.start for p in view.percents):
+    if mention.label == "percent" and any(
+        chain[0].at < p.at < chain[-1].at and p.at != mention.start for p in view.percents
+    ):
         return [place]  # every level of the list has a percentage of its own
     return chain
 
@@ -677,7 +847,12 @@ def _deal(
         for mention, found, _, _ in [*chosen, (None, [], 0, False)]:
             if mention is not None and mention.label != label:
                 continue
-            if run and mention is not None and _listed(words, run[-1][0].end, mention.start) and _levels(found) == _levels(run[0][1]):
+            if (
+                run
+                and mention is not None
+                and _listed(words, run[-1][0].end, mention.start)
+                and _levels(found) == _levels(run[0][1])
+            ):
                 run.append((mention, found))
                 continue
             if len(run) > 1:
@@ -712,8 +887,35 @@ def _levels(places: Sequence[Place]) -> list[str | None]:
 
 def _listed(words: Sequence[str], lo: int, hi: int) -> bool:
     between = words[lo:hi]
-    return bool(between) and len(between) <= 5 and any(w in (",", "and", "/", "&", "resp", "respectively") for w in between) and all(
-        w in (",", "and", "/", "&", "resp", "respectively", ".", "approximately", "about", "roughly", "some", "anterior", "height", "loss", "of", "around", "nearly", "up", "to") for w in between
+    return (
+        bool(between)
+        and len(between) <= 5
+        and any(w in (",", "and", "/", "&", "resp", "respectively") for w in between)
+        and all(
+            w
+            in (
+                ",",
+                "and",
+                "/",
+                "&",
+                "resp",
+                "respectively",
+                ".",
+                "approximately",
+                "about",
+                "roughly",
+                "some",
+                "anterior",
+                "height",
+                "loss",
+                "of",
+                "around",
+                "nearly",
+                "up",
+                "to",
+            )
+            for w in between
+        )
     )
 
 
@@ -735,7 +937,12 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
             for level in named:
                 if level not in state.fractured:
                     state.fractured.append(level)
-        if label == "augmented" and link.mention.value == "present" and not link.mention.planned and not link.mention.negated:
+        if (
+            label == "augmented"
+            and link.mention.value == "present"
+            and not link.mention.planned
+            and not link.mention.negated
+        ):
             for level in named:
                 if level not in state.treated:
                     state.treated.append(level)
@@ -749,7 +956,11 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
                 state.lists.append(named)
     if not main:
         for place in places:
-            if place.group is not None and place.part == "body" and any(m.label in ("lesion_noun", "lesion_malignant") for m in view.mentions):
+            if (
+                place.group is not None
+                and place.part == "body"
+                and any(m.label in ("lesion_noun", "lesion_malignant") for m in view.mentions)
+            ):
                 main = list(place.levels)
                 spoken.append(place)
                 break

@@ -37,7 +37,7 @@ from vertriage.history import read_history
 from vertriage.levels import LevelGroup, find_levels, spell
 from vertriage.lexicon import Lexicon, shipped
 from vertriage.linking import Link, link_findings
-from vertriage.policy import assign_pathway
+from vertriage.policy import assign_pathway, load_policy
 from vertriage.reading import Span as WordSpan
 from vertriage.reading import iter_spans, read_fractures
 from vertriage.sections import Section, SectionRules, find_sections, section_rules
@@ -69,12 +69,16 @@ class Stages:
 
     def __init__(self, lexicons: Path | str | None = None) -> None:
         self.lexicon = shipped() if lexicons is None else Lexicon(lexicons)
-        self.rules: SectionRules = section_rules(None if lexicons is None else Path(lexicons))
+        self.folder = None if lexicons is None else Path(lexicons)
+        self.rules: SectionRules = section_rules(self.folder)
+        self.policy = load_policy(None if self.folder is None else self.folder / "decision_policy.yaml")
 
     def sections(self, text: str) -> list[Section]:
         return find_sections(text, self.rules)
 
-    def views(self, tokens: Tokens, sentences: Sequence[Sentence], words: list[str], groups: list[LevelGroup]) -> list[SentenceWords]:
+    def views(
+        self, tokens: Tokens, sentences: Sequence[Sentence], words: list[str], groups: list[LevelGroup]
+    ) -> list[SentenceWords]:
         views = []
         for sentence in sentences:
             view = sentence_words(tokens, words, groups, sentence)
@@ -99,8 +103,18 @@ def read_parsed(
     report_id: str = "",
     meta: ReportMeta | None = None,
     clinical: ClinicalFacts | None = None,
+    stages: Stages | None = None,
 ) -> ReportReading:
-    """From linked findings to the reading with its pathway and decision."""
+    """From linked findings to the reading with its pathway and decision.
+
+    Args:
+        parsed: the stages' results.
+        report_id: carried through.
+        meta: modality, age and sex.
+        clinical: facts that came beside the text; they outrank it.
+        stages: whose policy table and history lexicon to use; default the shipped ones.
+    """
+    stages = stages or _stages()
     meta = meta or ReportMeta()
     values, _ = read_context(parsed.views, [])
     infection = values["infection_suspected"] == "present" and values["suspected_malignancy"] != "present"
@@ -109,7 +123,7 @@ def read_parsed(
     for fracture, spans in zip(findings.fractures, findings.spans, strict=True):
         fracture.evidence = {name: found for name, words in spans.items() if (found := _evidence(parsed, words))}
     context = ContextReading.model_construct(**values)
-    result = assign_pathway(findings.fractures, context, meta.modality, clinical)
+    result = assign_pathway(findings.fractures, context, meta.modality, clinical, policy=stages.policy)
     history_spans = [(s.start, s.end) for s in parsed.sections if s.name == "history"] or None
     reading = ReportReading.model_construct(
         report_id=report_id,
@@ -121,10 +135,11 @@ def read_parsed(
         candidate_levels=list(result.candidate_levels),
         review_reasons=findings.review,
         clinical=clinical,
-        history=read_history(parsed.text, history_spans),
+        # Without a fracture no decision asks for the patient's history.
+        history=read_history(parsed.text, history_spans, lexicons=stages.folder) if findings.fractures else None,
         decision=None,
     )
-    reading.decision = decide(reading, clinical)
+    reading.decision = decide(reading, clinical, policy=stages.policy)
     return reading
 
 
@@ -187,7 +202,9 @@ class Reader:
         meta = ReportMeta.model_construct(modality=modality, age=age, sex=sex)
         if clinical is not None and not isinstance(clinical, ClinicalFacts):
             clinical = ClinicalFacts.from_row(clinical)[0]
-        return read_parsed(self._stages.parse(text), report_id=report_id, meta=meta, clinical=clinical)
+        return read_parsed(
+            self._stages.parse(text), report_id=report_id, meta=meta, clinical=clinical, stages=self._stages
+        )
 
 
 # --- spaCy -----------------------------------------------------------------------------------------------------------
@@ -293,7 +310,7 @@ class LinkingComponent(_Component):
 
 
 class ReadingComponent(_Component):
-    """``doc._.reading``; set ``doc._.report_meta`` (a :class:`~vertriage.types.ReportMeta`) before it for the modality."""
+    """``doc._.reading``; the modality comes from ``doc._.report_meta``, a :class:`~vertriage.types.ReportMeta`."""
 
     def __call__(self, doc: Doc) -> Doc:
         meta = doc._.report_meta
@@ -303,7 +320,7 @@ class ReadingComponent(_Component):
             meta = ReportMeta(modality=guess_modality(None, doc.text))
         tokens, _ = _tokens(doc)
         parsed = Parsed(doc.text, tokens, doc._.sections or [], doc._.views or [], doc._.links or [])
-        doc._.reading = read_parsed(parsed, meta=meta)
+        doc._.reading = read_parsed(parsed, meta=meta, stages=self.stages)
         return doc
 
 
@@ -315,7 +332,11 @@ _COMPONENTS: dict[str, tuple[type[_Component], list[str], list[str]]] = {
     "vertriage_sections": (SectionsComponent, ["doc._.sections"], []),
     "vertriage_sentences": (SentencesComponent, ["doc._.report_sentences", "token.is_sent_start"], ["doc._.sections"]),
     "vertriage_levels": (LevelsComponent, ["doc._.level_groups", "doc.spans"], []),
-    "vertriage_targets": (TargetsComponent, ["doc._.views", "doc.spans"], ["doc._.report_sentences", "doc._.level_groups"]),
+    "vertriage_targets": (
+        TargetsComponent,
+        ["doc._.views", "doc.spans"],
+        ["doc._.report_sentences", "doc._.level_groups"],
+    ),
     "vertriage_assertion": (AssertionComponent, [], ["doc._.views"]),
     "vertriage_linking": (LinkingComponent, ["doc._.links"], ["doc._.views"]),
     "vertriage_reading": (ReadingComponent, ["doc._.reading"], ["doc._.links"]),

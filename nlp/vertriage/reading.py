@@ -1,13 +1,14 @@
 """Reading: what the whole report says of each vertebra.
 
 Findings, impression, history and addendum each speak of the same vertebrae; this stage lets them speak together by the
-annotation guidelines (sections 1 and 4): an addendum overrides all, the impression overrides the findings for status and
-age, the findings override the impression for numbers; what is named beats what is implied, present beats possible
+annotation guidelines (sections 1 and 4): an addendum overrides all, the impression overrides the findings for status
+and age, the findings override the impression for numbers; what is named beats what is implied, present beats possible
 beats absent.
 
 >>> from vertriage.pipeline import parse
 >>> parsed = parse("FINDINGS: L1 fracture, 30-40%, with edema. No retropulsion. IMPRESSION: Acute L1 fracture.")
->>> [(f.level, f.acuity, f.marrow_edema, f.height_loss_percent) for f in read_fractures(parsed.views, parsed.links).fractures]
+>>> found = read_fractures(parsed.views, parsed.links)
+>>> [(f.level, f.acuity, f.marrow_edema, f.height_loss_percent) for f in found.fractures]
 [('L1', 'acute', 'present', 40.0)]
 """
 
@@ -18,6 +19,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from vertriage.levels import ORDER
+from vertriage.lexicon import word_list
 from vertriage.linking import EVERY, FOCUS, HEADING, NAMED, REFERENCE, REMAINING, Link
 from vertriage.targets import Mention, SentenceWords
 from vertriage.types import FractureReading
@@ -26,14 +28,20 @@ Level = str | None
 Span = tuple[SentenceWords, int, int]
 """Evidence before it becomes offsets: a sentence and a range of its words."""
 
-MALIGNANT = ("convex_posterior_border", "pedicle_involvement", "soft_tissue_mass", "marrow_replacement", "osseous_destruction")
+MALIGNANT = (
+    "convex_posterior_border",
+    "pedicle_involvement",
+    "soft_tissue_mass",
+    "marrow_replacement",
+    "osseous_destruction",
+)
 _RANK = {level: rank for rank, level in enumerate(ORDER)} | {"T13": 18.5, "L6": 23.5}
 _SECTION_ORDER = {"addendum": 3, "impression": 2, "recommendation": 2, "findings": 1, "history": 0}
-_QUALIFIED = frozenset("new acute other additional further recent subacute second adjacent interval more".split())
-_EXPLAINS = frozenset("physiologic scheuermann schmorl limbus developmental congenital projectional artifactual positional variant constitutional limit".split())
+_QUALIFIED = word_list("qualified")
+_EXPLAINS = word_list("explains")
 _LATER = ("not", "instead", "rather")
-_NOT_MARROW = frozenset("cord conus cauda disc medulla myelon <disc>".split())
-_REGIONAL = frozenset("cervical thoracic lumbar dorsal sacrum sacral pelvis rib ribs sternum coccyx posterior tibia femur hip fibula wrist humerus foot ankle hand radius knee shoulder skull clavicle transverse spinous".split())
+_NOT_MARROW = word_list("not_marrow")
+_REGIONAL = word_list("regional")
 
 
 @dataclass(slots=True)
@@ -63,7 +71,9 @@ class _Claim:
         return (self.link.view, self.link.mention.start, self.link.mention.end)
 
 
-def read_fractures(views: Sequence[SentenceWords], links: Sequence[Link], *, infection: bool = False) -> FractureFindings:
+def read_fractures(
+    views: Sequence[SentenceWords], links: Sequence[Link], *, infection: bool = False
+) -> FractureFindings:
     """Merge the links of a report into one reading per vertebra.
 
     Args:
@@ -97,7 +107,7 @@ def read_fractures(views: Sequence[SentenceWords], links: Sequence[Link], *, inf
 
 
 def _correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:
-    """An addendum that moves a finding ("at T8 and T11, not T7 and T10") renames the levels of the body of the report."""
+    """An addendum that moves a finding ("at T8 and T11, not T7 and T10") renames the levels of the report."""
     renamed: dict[str, str] = {}
     for view in views:
         if view.sentence.section != "addendum" or len(view.groups) < 2:
@@ -108,7 +118,9 @@ def _correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:
                 continue
             if any(word in _LATER for word in between):
                 renamed.update(zip(wrong.levels, right.levels, strict=True))
-            elif ("read" in between or "be" in between or "is" in between) and any(w in between for w in ("should", "actually", "correctly", "fact", "really")):
+            elif ("read" in between or "be" in between or "is" in between) and any(
+                w in between for w in ("should", "actually", "correctly", "fact", "really")
+            ):
                 renamed.update(zip(right.levels, wrong.levels, strict=True))
     if not renamed:
         renamed = _slip(views, links)
@@ -117,7 +129,9 @@ def _correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:
         return
     for link in links:
         if link.view.sentence.section == "addendum":
-            link.levels = [level for level in link.levels if level not in renamed] or [renamed.get(level or "", level) for level in link.levels]
+            link.levels = [level for level in link.levels if level not in renamed] or [
+                renamed.get(level or "", level) for level in link.levels
+            ]
         else:
             link.levels = [renamed.get(level, level) if level else level for level in link.levels]
 
@@ -127,13 +141,24 @@ def _slip(views: Sequence[SentenceWords], links: Sequence[Link]) -> dict[str, st
     named: dict[str, set[str]] = {"findings": set(), "impression": set()}
     for link in links:
         section, mention = link.view.sentence.section, link.mention
-        if mention.label == "fracture" and section in named and link.how >= HEADING and not (mention.negated or mention.asked):
+        if (
+            mention.label == "fracture"
+            and section in named
+            and link.how >= HEADING
+            and not (mention.negated or mention.asked)
+        ):
             named[section].update(level for level in link.levels if level)
     below, above = named["findings"] - named["impression"], named["impression"] - named["findings"]
     if len(below) != 1 or len(above) != 1 or len(named["impression"]) != len(named["findings"]):
         return {}
     wrong, right = below.pop(), above.pop()
-    spoken = any(right in group.levels for view in views if view.sentence.section == "findings" for _, group in view.groups if group.part == "body")
+    spoken = any(
+        right in group.levels
+        for view in views
+        if view.sentence.section == "findings"
+        for _, group in view.groups
+        if group.part == "body"
+    )
     near = abs(_RANK.get(wrong, 0) - _RANK.get(right, 99)) == 1 or wrong[1:] == right[1:]
     return {wrong: right} if near and not spoken else {}
 
@@ -157,10 +182,17 @@ def _cement(links: Sequence[Link]) -> dict[Level, list[Link]]:
             if link.how != FOCUS or link.view.sentence.section != "recommendation":
                 held[level].append(link)
     if any(link.how > FOCUS for link in sure):
-        held = defaultdict(list, {level: mine for level, found in held.items() if (mine := [link for link in found if link.how > FOCUS])})
+        held = defaultdict(
+            list,
+            {level: mine for level, found in held.items() if (mine := [link for link in found if link.how > FOCUS])},
+        )
     if held:
         for link in links:
-            if link.mention.value == "maybe" and not (link.mention.negated or link.mention.planned) and link.how == NAMED:
+            if (
+                link.mention.value == "maybe"
+                and not (link.mention.negated or link.mention.planned)
+                and link.how == NAMED
+            ):
                 for level in link.levels:
                     held[level].append(link)
     return held
@@ -171,14 +203,22 @@ def _carried_out(link: Link) -> bool:
     if any(cue.label == "done" for cue in link.view.cues):
         return True
     heads = link.mention.start <= 1 and link.how == NAMED and len(link.view.words) <= 9
-    return heads and link.view.sentence.section == "findings" and not any(cue.label == "planned" for cue in link.view.cues)
+    return (
+        heads and link.view.sentence.section == "findings" and not any(cue.label == "planned" for cue in link.view.cues)
+    )
 
 
 def _statuses(
     views: Sequence[SentenceWords], by_label: dict[str, list[Link]], cement: dict[Level, list[Link]]
 ) -> dict[Level, tuple[str, list[Span]]]:
     links = by_label["fracture"]
-    described = {level for label in ("acuity", "percent") for link in by_label[label] if link.how >= HEADING for level in link.levels}
+    described = {
+        level
+        for label in ("acuity", "percent")
+        for link in by_label[label]
+        if link.how >= HEADING
+        for level in link.levels
+    }
     claims: dict[Level, list[_Claim]] = defaultdict(list)
     loose: list[_Claim] = []
     none_at_all = none_in_impression = False
@@ -202,12 +242,21 @@ def _statuses(
             for level in link.levels:
                 demoted[level].append(claim)
         elif value == "absent" and not history:
-            if not soft and not _is_qualified(link) and not any(w in _REGIONAL for w in [*link.view.words, *link.view.sentence.label.lower().split()]):
+            if (
+                not soft
+                and not _is_qualified(link)
+                and not any(w in _REGIONAL for w in [*link.view.words, *link.view.sentence.label.lower().split()])
+            ):
                 none_at_all = True
                 none_in_impression = none_in_impression or link.view.sentence.section == "impression"
         elif not soft and link.how in (NAMED, EVERY) and value != "absent" and _spinal(link.view):
             loose.append(claim)
-    scheuermann = any(word == "scheuermann" for view in views for word in view.words if view.sentence.section in ("findings", "impression"))
+    scheuermann = any(
+        word == "scheuermann"
+        for view in views
+        for word in view.words
+        if view.sentence.section in ("findings", "impression")
+    )
     status: dict[Level, tuple[str, list[Span]]] = {}
     for level, mine in claims.items():
         value = _status(level, mine, demoted.get(level, []), none_at_all, scheuermann, described, none_in_impression)
@@ -227,20 +276,16 @@ def _statuses(
     return status
 
 
-_SPINE_WORDS = frozenset(
-    "vertebra vertebral vertebral_body spine spinal thoracic lumbar dorsal cervical compression wedge wedging endplate burst insufficiency osteoporotic "
-    "kyphoplasty vertebroplasty biconcave kummell plana vcf ovcf ovf fragility pathologic".split()
-)
-_OTHER_BONES = frozenset(
-    "rib clavicle clavicular humerus humeral sternum sternal scapula hip femur femoral pubic pelvic wrist shoulder arm tibia ankle lung lobe skull "
-    "sacrum sacral manubrium coccyx glenoid acromion".split()
-)
+_SPINE_WORDS = word_list("spine_words")
+_OTHER_BONES = word_list("other_bones")
 
 
 def _spinal(view: SentenceWords) -> bool:
-    """Whether a sentence without a level speaks of the spine: a chest report has other bones, and lungs that collapse."""
+    """Whether a sentence without a level speaks of the spine: a chest report has other bones and collapsing lungs."""
     words = {*view.words, *view.sentence.label.lower().split()}
-    if not _OTHER_BONES.isdisjoint(words) and (_SPINE_WORDS - {"pathologic", "insufficiency", "osteoporotic", "fragility"}).isdisjoint(view.words):
+    if not _OTHER_BONES.isdisjoint(words) and (
+        _SPINE_WORDS - {"pathologic", "insufficiency", "osteoporotic", "fragility"}
+    ).isdisjoint(view.words):
         return False
     return not _SPINE_WORDS.isdisjoint(words)
 
@@ -259,16 +304,34 @@ def _explained(view: SentenceWords, mention: Mention) -> bool:
     for at in range(max(0, mention.start - 6), min(len(words), mention.end + 14)):
         if words[at] in _EXPLAINS:
             between = words[mention.end : at] if at >= mention.end else words[at + 1 : mention.start]
-            if "and" in between and at > mention.end and words[at] == "schmorl" or ";" in between or "no" in between or "not" in between or "without" in between:
+            if (
+                "and" in between
+                and at > mention.end
+                and words[at] == "schmorl"
+                or ";" in between
+                or "no" in between
+                or "not" in between
+                or "without" in between
+            ):
                 continue
-            if words[at] == "schmorl" and at > mention.end and any(level_word in between for level_word in ("<level>",)):
+            if (
+                words[at] == "schmorl"
+                and at > mention.end
+                and any(level_word in between for level_word in ("<level>",))
+            ):
                 continue
             return True
     return False
 
 
 def _status(
-    level: Level, claims: Sequence[_Claim], implied: Sequence[_Claim], none_at_all: bool, scheuermann: bool, described: set[Level], none_in_impression: bool
+    level: Level,
+    claims: Sequence[_Claim],
+    implied: Sequence[_Claim],
+    none_at_all: bool,
+    scheuermann: bool,
+    described: set[Level],
+    none_in_impression: bool,
 ) -> str | None:
     for section in (3, 2, 1):
         here = [c for c in claims if c.section == section]
@@ -281,7 +344,9 @@ def _status(
         if "possible" in values:
             return None if none_in_impression and section == 1 else "possible"
         if values & {"present soft", "possible soft"}:
-            if any(c.value == "possible" for c in implied if c.section == section) and not any(c.value == "present" for c in claims):
+            if any(c.value == "possible" for c in implied if c.section == section) and not any(
+                c.value == "present" for c in claims
+            ):
                 return "possible"
             lower = {c.value for c in claims if 0 < c.section < section}
             if "possible" in lower and "present" not in lower:
@@ -318,7 +383,12 @@ def _summary_only(claims: Sequence[_Claim], named: Sequence[str]) -> bool:
             continue
         if claim.section == 1 and not any(group.part == "body" for _, group in claim.link.view.groups):
             return False
-        if any(word in ("other", "additional", "further", "several", "some", "mid", "lower", "upper") for word in words) and claim.section == 1:
+        if (
+            any(
+                word in ("other", "additional", "further", "several", "some", "mid", "lower", "upper") for word in words
+            )
+            and claim.section == 1
+        ):
             return False
         letters = {"T" if "thoracic" in region else "L" if "lumbar" in region else ""}
         if region and not any(level[0] in letters for level in named):
@@ -342,8 +412,10 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
             value = _value(link)
             if value is None or mention.attrs.get("only") == "negated" and value != "absent":
                 continue
-            if label == "marrow_edema" and mention.value == "absent" and any(
-                word in _NOT_MARROW for word in link.view.words[max(0, mention.start - 8) : mention.start]
+            if (
+                label == "marrow_edema"
+                and mention.value == "absent"
+                and any(word in _NOT_MARROW for word in link.view.words[max(0, mention.start - 8) : mention.start])
             ):
                 continue  # "the conus is normal in signal"
             if label == "soft_tissue_mass" and link.view.words[mention.end : mention.end + 1] == [":"]:
@@ -352,8 +424,16 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
                 continue
             if label == "retropulsion" and "convex" in link.view.words[mention.start : mention.end]:
                 continue  # a bulging border, not a displaced fragment
-            if label in ("cleft", "marrow_edema") and value == "present" and any(
-                other.order == link.order and other.mention.hedged and other.levels == link.levels and other.mention.start > mention.end for other in by_label[label]
+            if (
+                label in ("cleft", "marrow_edema")
+                and value == "present"
+                and any(
+                    other.order == link.order
+                    and other.mention.hedged
+                    and other.levels == link.levels
+                    and other.mention.start > mention.end
+                    for other in by_label[label]
+                )
             ):
                 value = "possible"  # "a fluid signal focus could represent a cleft"
             claim = _Claim(value, link.how, link)
@@ -366,7 +446,10 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
                     mine[level].append(claim)
         for claim in remaining:
             for level in [*levels, None]:
-                if not any(c.how > EVERY and c.value in ("present", "possible") and c.link.order <= claim.link.order for c in mine[level]):
+                if not any(
+                    c.how > EVERY and c.value in ("present", "possible") and c.link.order <= claim.link.order
+                    for c in mine[level]
+                ):
                     mine[level].append(claim)
         if label == "marrow_replacement":
             for claim in every:
@@ -375,7 +458,11 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
                         mine[level].append(claim)
         near = [link.order for link in by_label["fracture"] if link.how > EVERY or not levels]
         for claim in every:
-            if claim.value == "absent" or len(levels) <= 1 and any(abs(order - claim.link.order) <= 4 for order in near):
+            if (
+                claim.value == "absent"
+                or len(levels) <= 1
+                and any(abs(order - claim.link.order) <= 4 for order in near)
+            ):
                 for level in [*levels, None]:
                     mine[level].append(claim)
         claims[label] = mine
@@ -386,7 +473,11 @@ def _only_edema(link: Link) -> bool:
     """ "diffuse low T1 and high STIR signal" is edema; replacement says so."""
     words, mention = link.view.words, link.mention
     inner = words[mention.start : mention.end]
-    return "t1" in inner and "stir" in words[mention.end : mention.end + 5] and not any(w[:6] in ("replac", "infilt") for w in words)
+    return (
+        "t1" in inner
+        and "stir" in words[mention.end : mention.end + 5]
+        and not any(w[:6] in ("replac", "infilt") for w in words)
+    )
 
 
 def _value(link: Link) -> str | None:
@@ -409,7 +500,11 @@ def _pedicle(link: Link) -> str | None:
     for other in view.mentions:
         if other.label != "pedicle_word" or other.start >= mention.start and other.end <= mention.end:
             continue
-        between = view.words[mention.end : other.start] if other.start >= mention.end else view.words[other.end : mention.start]
+        between = (
+            view.words[mention.end : other.start]
+            if other.start >= mention.end
+            else view.words[other.end : mention.start]
+        )
         if len(between) > 9 or ";" in between:
             continue
         distance = len(between)
@@ -426,11 +521,8 @@ def _pedicle(link: Link) -> str | None:
     return "possible" if mention.hedged or best[2].hedged else "present"
 
 
-_BREAKS = frozenset("fracture injury split cleavage line disruption".split())
-_DISEASE = frozenset(
-    "tumor metastasis lesion signal replace replaced replacement infiltrate infiltrated infiltration destruction destroyed destructive lytic abnormal edema "
-    "pathologic hyperintense hypointense enhancing enhancement mass sclerotic".split()
-)
+_BREAKS = word_list("breaks")
+_DISEASE = word_list("disease")
 
 
 def _settle(claims: Sequence[_Claim]) -> tuple[str, list[Span]]:
@@ -439,7 +531,13 @@ def _settle(claims: Sequence[_Claim]) -> tuple[str, list[Span]]:
         return "not_stated", []
     pool = [c for c in claims if c.section == 3 and c.how >= HEADING] or list(claims)
     strongest = 3 if any(c.how >= HEADING for c in pool) else 2 if any(c.how == FOCUS for c in pool) else 1
-    pool = [c for c in pool if (3 if c.how >= HEADING else 2 if c.how == FOCUS else 1) == strongest or c.value == "present" and c.how == FOCUS]
+    pool = [
+        c
+        for c in pool
+        if (3 if c.how >= HEADING else 2 if c.how == FOCUS else 1) == strongest
+        or c.value == "present"
+        and c.how == FOCUS
+    ]
     for value in ("present", "possible", "absent"):
         mine = [c for c in pool if c.value == value]
         if mine:
@@ -466,7 +564,12 @@ def _read_level(
         content, spans["cleft_content"] = _content(level, claims["cleft"][level], by_label["cleft_content"])
     features = []
     for feature in MALIGNANT:
-        if infection and feature in ("soft_tissue_mass", "osseous_destruction", "marrow_replacement", "pedicle_involvement"):
+        if infection and feature in (
+            "soft_tissue_mass",
+            "osseous_destruction",
+            "marrow_replacement",
+            "pedicle_involvement",
+        ):
             continue
         value, words = _settle(claims[feature][level])
         if value in ("present", "possible"):
@@ -475,7 +578,9 @@ def _read_level(
     augmented = bool(cement.get(level))
     if augmented:
         spans["augmented"] = [(link.view, link.mention.start, link.mention.end) for link in cement[level]]
-    acuity, spans["acuity"] = _acuity(level, by_label["acuity"], by_label["fracture"], spans["marrow_edema"], edema, augmented)
+    acuity, spans["acuity"] = _acuity(
+        level, by_label["acuity"], by_label["fracture"], spans["marrow_edema"], edema, augmented
+    )
     if acuity is None:
         acuity = "indeterminate"
     height, spans["height_loss_percent"] = _height(level, by_label["percent"])
@@ -504,7 +609,9 @@ def _content(level: Level, clefts: Sequence[_Claim], contents: Sequence[Link]) -
         if link.mention.negated or link.order not in orders or level not in link.levels:
             continue
         near = any(
-            c.link.order == link.order and -9 <= link.mention.start - c.link.mention.end <= 12 or c.link.mention.start <= link.mention.start < c.link.mention.end
+            c.link.order == link.order
+            and -9 <= link.mention.start - c.link.mention.end <= 12
+            or c.link.mention.start <= link.mention.start < c.link.mention.end
             for c in clefts
             if c.link.order == link.order
         )
@@ -519,7 +626,9 @@ def _content(level: Level, clefts: Sequence[_Claim], contents: Sequence[Link]) -
 _ACUITY_RANK = {"acute": 0, "subacute": 1, "chronic": 2, "indeterminate": 3}
 
 
-def _acuity(level: Level, links: Sequence[Link], fractures: Sequence[Link], edema_spans: list[Span], edema: str, augmented: bool) -> tuple[str | None, list[Span]]:
+def _acuity(
+    level: Level, links: Sequence[Link], fractures: Sequence[Link], edema_spans: list[Span], edema: str, augmented: bool
+) -> tuple[str | None, list[Span]]:
     stated: dict[int, list[tuple[int, int, int, str, Link]]] = defaultdict(list)
     for link in links:
         mention = link.mention
@@ -535,18 +644,34 @@ def _acuity(level: Level, links: Sequence[Link], fractures: Sequence[Link], edem
             continue
         if near > 8 and _other_subject(link):
             continue
-        strength = 0 if mention.attrs.get("overrides") else 4 if mention.attrs.get("weak") else 1 if near <= 4 and link.how >= HEADING else 2 if link.how >= HEADING else 3
+        strength = (
+            0
+            if mention.attrs.get("overrides")
+            else 4
+            if mention.attrs.get("weak")
+            else 1
+            if near <= 4 and link.how >= HEADING
+            else 2
+            if link.how >= HEADING
+            else 3
+        )
         stated[section].append((strength, 1 if mention.attrs.get("weak") else 0, _ACUITY_RANK[value], value, link))
     if not any(stated.values()):
         for link in links:  # "the remaining fractures are chronic"
             value = link.mention.value or ""
             if link.how == REMAINING and value in _ACUITY_RANK and not link.mention.negated and edema != "present":
-                stated[_SECTION_ORDER.get(link.view.sentence.section, 1)].append((3, 0, _ACUITY_RANK[value], value, link))
+                stated[_SECTION_ORDER.get(link.view.sentence.section, 1)].append(
+                    (3, 0, _ACUITY_RANK[value], value, link)
+                )
     for section in (3, 2, 1):
         if stated[section]:
             best = min(stated[section], key=lambda item: item[:3])
             value = best[3]
-            words = [(item[4].view, item[4].mention.start, item[4].mention.end) for item in stated[section] if item[3] == value]
+            words = [
+                (item[4].view, item[4].mention.start, item[4].mention.end)
+                for item in stated[section]
+                if item[3] == value
+            ]
             return value, words
     if edema == "present":
         return "acute", edema_spans
@@ -584,8 +709,8 @@ def _other_subject(link: Link) -> bool:
     return any(other.label == "lesion_noun" and 0 <= other.start - mention.end <= 2 for other in view.mentions)
 
 
-_RETAINED = frozenset("retain retained retaining preserved remaining residual".split())
-_PRIOR = frozenset("previously prior formerly originally earlier initially".split())
+_RETAINED = word_list("retained")
+_PRIOR = word_list("prior")
 
 
 def _height(level: Level, links: Sequence[Link]) -> tuple[float | None, list[Span]]:
@@ -596,7 +721,12 @@ def _height(level: Level, links: Sequence[Link]) -> tuple[float | None, list[Spa
         section = link.view.sentence.section
         if section == "history" and link.how < NAMED:
             continue
-        value = height_loss(link.view, link.mention.start, link.value, named=link.how >= HEADING or any(m.label == "fracture" for m in link.view.mentions))
+        value = height_loss(
+            link.view,
+            link.mention.start,
+            link.value,
+            named=link.how >= HEADING or any(m.label == "fracture" for m in link.view.mentions),
+        )
         if value is None:
             continue
         order = {"addendum": 0, "findings": 1, "impression": 2, "recommendation": 2}.get(section, 3)
@@ -658,10 +788,35 @@ def height_loss(view: SentenceWords, at: int, value: float, *, named: bool) -> f
     if height == 99 and not named:
         return None
     tail = " ".join(after[:4])
-    shrunk = any(w in ("reduced", "compressed", "down", "decreased", "lowered", "collapsed", "diminished", "height", "shortened") for w in before[-5:])
-    if before[-1:] == ["to"] and shrunk and "loss" not in before[-6:] and any(tail.startswith(phrase) for phrase in ("of its", "of normal", "of the normal", "of expected", "of the expected", "of original", "of the original", "of adjacent", "of the height")):
+    shrunk = any(
+        w in ("reduced", "compressed", "down", "decreased", "lowered", "collapsed", "diminished", "height", "shortened")
+        for w in before[-5:]
+    )
+    if (
+        before[-1:] == ["to"]
+        and shrunk
+        and "loss" not in before[-6:]
+        and any(
+            tail.startswith(phrase)
+            for phrase in (
+                "of its",
+                "of normal",
+                "of the normal",
+                "of expected",
+                "of the expected",
+                "of original",
+                "of the original",
+                "of adjacent",
+                "of the height",
+            )
+        )
+    ):
         return 100 - value
-    if any(word in _RETAINED for word in before[-4:]) and ("height" in after[:6] or "height" in before[-6:]) and "loss" not in before[-6:] + after[:4]:
+    if (
+        any(word in _RETAINED for word in before[-4:])
+        and ("height" in after[:6] or "height" in before[-6:])
+        and "loss" not in before[-6:] + after[:4]
+    ):
         return 100 - value
     return value
 
@@ -686,9 +841,10 @@ def _former(words: Sequence[str], before: Sequence[str], after: Sequence[str], a
         for mark in (")", ",", "<percent>"):
             rest = rest[: rest.index(mark)] if mark in rest else rest
         inner = inner[max((i + 1 for i, w in enumerate(inner) if w == ","), default=0) :]
-        if any(w in ("was", "from", "formerly", "compared", "vs", "versus", "cf", "before", "ago") or w in _PRIOR for w in inner) or any(
-            w in ("ago", "at", "before", "previously", "initially") or w in _PRIOR for w in rest
-        ):
+        if any(
+            w in ("was", "from", "formerly", "compared", "vs", "versus", "cf", "before", "ago") or w in _PRIOR
+            for w in inner
+        ) or any(w in ("ago", "at", "before", "previously", "initially") or w in _PRIOR for w in rest):
             return True
         if "in" in rest and "<number>" in rest or "on" in rest:
             return True
@@ -714,7 +870,8 @@ def _review(by_label: dict[str, list[Link]], levels: Sequence[str], review: list
                 review.append(f"The report states {name} without naming the level, and describes several fractures.")
                 break
             if link.how == FOCUS and link.ambiguous:
-                review.append(f"It is not certain that {name} is meant for each of {', '.join(str(level) for level in link.levels)}.")
+                levels_meant = ", ".join(str(level) for level in link.levels)
+                review.append(f"It is not certain that {name} is meant for each of {levels_meant}.")
                 break
 
 

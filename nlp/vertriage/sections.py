@@ -45,7 +45,7 @@ class Section:
 
 
 class SectionRules:
-    """Headings and openings, compiled from ``sections.yaml``. Raises :class:`LexiconError` when the file is unusable."""
+    """Headings and openings from ``sections.yaml``. Raises :class:`LexiconError` when the file is unusable."""
 
     def __init__(self, directory: Path | None = None) -> None:
         path = (directory or lexicon_dir()) / "sections.yaml"
@@ -95,7 +95,9 @@ def find_sections(text: str, rules: SectionRules | None = None) -> list[Section]
     first = found[0][1] if found else len(text)
     later_findings = any(name == "findings" for name, _, _ in found)
     if folded[:first].strip():
-        sections += _unheaded(folded, 0, first, rules, opening=True, before_findings=bool(found) and found[0][0] == "findings")
+        sections += _unheaded(
+            folded, 0, first, rules, opening=True, before_findings=bool(found) and found[0][0] == "findings"
+        )
     for number, (name, _, body) in enumerate(found):
         end = found[number + 1][1] if number + 1 < len(found) else len(text)
         findings_follow = any(n == "findings" for n, _, _ in found[number + 1 :])
@@ -161,7 +163,9 @@ def _short_end(text: str, start: int, end: int, rules: SectionRules, *, one_line
     return end
 
 
-def _unheaded(text: str, start: int, end: int, rules: SectionRules, *, opening: bool, before_findings: bool = False) -> list[Section]:
+def _unheaded(
+    text: str, start: int, end: int, rules: SectionRules, *, opening: bool, before_findings: bool = False
+) -> list[Section]:
     """Split text before the first heading into title, referral and findings."""
     sections: list[Section] = []
     at = start
@@ -193,7 +197,11 @@ def _unheaded(text: str, start: int, end: int, rules: SectionRules, *, opening: 
                     at = hi
                     continue
             asks = re.search(r"(?:^|\s)\?\s?[a-z]{3}", body) and len(body) < 420 and text[hi:end].strip()
-            if asks or (text[hi:end].strip() or end < len(text)) and (rules.history_opening.match(body) and (len(body) < 420 or "?" in body)):
+            if (
+                asks
+                or (text[hi:end].strip() or end < len(text))
+                and (rules.history_opening.match(body) and (len(body) < 420 or "?" in body))
+            ):
                 cut = _short_end(text, lo, hi, rules)
                 sections.append(Section("history", lo, cut))
                 lo = cut

@@ -16,31 +16,32 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from vertriage.lexicon import word_list
 from vertriage.sections import Section, find_sections
 from vertriage.text import fold
 from vertriage.types import SectionName
 
 __all__ = ["Sentence", "find_sections", "find_sentences"]
 
-_BULLET = re.compile(r"[ \t]*(?:[*+>o\u2022]\s+|--?\s+|--?(?=[A-Za-z])|[(\[]?\d{1,2}[.)\]](?!\d)\s*|[(\[]?[a-hA-H][)]\s+|[ivx]{1,4}[.)]\s+|#\d{1,2}[.:)]?\s+)")
+_BULLET = re.compile(
+    r"[ \t]*(?:[*+>o\u2022]\s+|--?\s+|--?(?=[A-Za-z])|[(\[]?\d{1,2}[.)\]](?!\d)\s*|[(\[]?[a-hA-H][)]\s+"
+    r"|[ivx]{1,4}[.)]\s+|#\d{1,2}[.:)]?\s+)"
+)
 _LABEL = re.compile(r"[ \t]*([A-Za-z][^:.;?!\n|]{0,70}?)[ \t]*(:(?!\d)|\s--?\s|--(?=\s)|=(?=\s)|[ ]{3,}(?=\S))")
 _BOX = re.compile(r"\[([ xX*]?)\]")
 _LEVEL_LINE = re.compile(
-    r"[ \t]*(?:at\s+|presumed\s+|level\s*[:-]?\s*)?((?:[TDLC]|Th|DV|LV)[-. ]?\d{1,2}(?:\s*(?:,|&|and|/|-|to)\s*(?:[TDLC]|Th)?[-.]?\d{1,2})*)"
-    r"(?:\s*\([^)\n]{1,60}\)|\s+(?:vertebra|vertebral body|body|level))?[ \t]*(?::|\.(?=\s|$)|--?(?=\s)|\s--?\s|[ \t]{2,}|\||$|\n)",
+    r"[ \t]*(?:at\s+|presumed\s+|level\s*[:-]?\s*)?"
+    r"((?:[TDLC]|Th|DV|LV)[-. ]?\d{1,2}(?:\s*(?:,|&|and|/|-|to)\s*(?:[TDLC]|Th)?[-.]?\d{1,2})*)"
+    r"(?:\s*\([^)\n]{1,60}\)|\s+(?:vertebra|vertebral body|body|level))?[ \t]*"
+    r"(?::|\.(?=\s|$)|--?(?=\s)|\s--?\s|[ \t]{2,}|\||$|\n)",
     re.IGNORECASE,
 )
 _END = re.compile(r"[.?!]+[\"')\]]*(?=\s|$)|(?<=[a-z\])])\.(?=[A-Z][a-z])")
-_INLINE_ITEM = re.compile(r"(?<=\S)\s+(?=\(?\d{1,2}[.)]\s+[A-Z])|(?<=[.;:])\s+(?=\(?\d{1,2}[.)]\s*\S)|\s+(?=[\u2022*]\s+\S)")
-_OPEN_END = re.compile(
-    r"(?:[,(/&+-]|\b(?:of|the|and|at|with|to|or|in|a|an|by|is|are|was|were|from|for|on|no|without|approximately|about|which|that|has|have|not|as|its|this|through|into|than|between|involving|mild|moderate|severe|vertebral|compression|left|right|superior|inferior|anterior|posterior|level|level of|be|been|there|these|both|also))\s*$",
-    re.IGNORECASE,
+_INLINE_ITEM = re.compile(
+    r"(?<=\S)\s+(?=\(?\d{1,2}[.)]\s+[A-Z])|(?<=[.;:])\s+(?=\(?\d{1,2}[.)]\s*\S)|\s+(?=[\u2022*]\s+\S)"
 )
-_ABBREVIATION = re.compile(
-    r"(?:\b(?:dr|mr|mrs|ms|prof|vs|cf|e\.g|i\.e|eg|ie|etc|approx|ca|fig|no|st|ant|post|sup|inf|lat|bilat|vert|resp|incl|max|min|wt|ht|ref|jr|sr|a\.m|p\.m|mod|sag|ax|cor|seg|art|lig|th|yr|hr|wk)|\b[A-Z])$",
-    re.IGNORECASE,
-)
-_JOINER = re.compile(r"(?:no|ca|th|st|approx|vs|e\.g|i\.e|eg|ie|cf|dr|prof|fig|ant|post|sup|inf|resp|incl|etc|ht|hgt|vert|bilat|approx|fx|frx|fxs|compr|mod|sev|ant|sup|inf|no)$", re.IGNORECASE)
+_OPEN_END = re.compile(rf"(?:[,(/&+-]|\b(?:{'|'.join(sorted(word_list('line_goes_on')))}))\s*$", re.IGNORECASE)
+_JOINER = re.compile(rf"(?:^|[\s(])(?:{'|'.join(map(re.escape, sorted(word_list('abbreviations'))))})$", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -85,7 +86,9 @@ def find_sentences(text: str, sections: list[Section]) -> list[Sentence]:
             if table and len(cells) >= 2 and _LEVEL_CELL.match(cells[0][0]):
                 row = tuple((table[min(i, len(table) - 1)], lo, hi) for i, (_, lo, hi) in enumerate(cells))
                 sentences.append(
-                    Sentence(start, end, section.name, cells[0][0], cells[0][2], item=True, paragraph=paragraph, cells=row)
+                    Sentence(
+                        start, end, section.name, cells[0][0], cells[0][2], item=True, paragraph=paragraph, cells=row
+                    )
                 )
                 continue
             if table and not re.search(r"\w", folded[start:end]) and start < end:
@@ -110,7 +113,9 @@ def find_sentences(text: str, sections: list[Section]) -> list[Sentence]:
     return sentences
 
 
-_TABLE_HEADS = frozenset(["level", "levels", "vertebra", "vertebrae", "vertebral level", "body", "vertebral body", "segment", "vert", "lvl"])
+_TABLE_HEADS = frozenset(
+    ["level", "levels", "vertebra", "vertebrae", "vertebral level", "body", "vertebral body", "segment", "vert", "lvl"]
+)
 _LEVEL_CELL = re.compile(r"\W*(?:[TDLC]|Th|DV|LV)[-. ]?\d{1,2}\b", re.IGNORECASE)
 _CELL = re.compile(r"[^\s|](?:[^\t|]*?[^\s|])??(?=\s{2,}|\t|\s*\||\s*$)")
 
@@ -136,7 +141,11 @@ def _is_wrapped(text: str, lines: list[tuple[int, int]], width: int) -> bool:
     """Whether a section is set in lines of one width: most lines that another follows nearly fill it."""
     if not 45 <= width <= 110:
         return False
-    full = [end - start >= 0.72 * width for (start, end), (after, stop) in zip(lines, lines[1:], strict=False) if end > start and stop > after]
+    full = [
+        end - start >= 0.72 * width
+        for (start, end), (after, stop) in zip(lines, lines[1:], strict=False)
+        if end > start and stop > after
+    ]
     return len(full) >= 3 and sum(full) >= 0.6 * len(full)
 
 
@@ -147,7 +156,7 @@ def _continues(text: str, previous: tuple[int, int], line: tuple[int, int], widt
     stripped = body.lstrip()
     if _BOX.match(stripped):
         return False
-    if _BULLET.match(body) and not (before.rstrip().endswith(("-", ",")) and not stripped[:1] in "*-"):
+    if _BULLET.match(body) and not (before.rstrip().endswith(("-", ",")) and stripped[:1] not in "*-"):
         number = re.match(r"\s*(\d{1,2})[.)](?!\d)", body)
         if not number or not _OPEN_END.search(before) or before.rstrip().endswith("-"):
             return False
@@ -186,7 +195,10 @@ def _split(text: str, segment: list[int], section: SectionName, paragraph: int, 
         head = text[max(start, match.start() - 12) : match.start()]
         mark = match.group()
         after = text[at : at + 40].lstrip()
-        if mark[0] == "." and (_JOINER.search(head) and re.search(r"(?:^|[\s(])" + _JOINER.pattern, head, re.IGNORECASE) and not re.match(r"[A-Z][a-z]+\b.*", after)):
+        if mark[0] == "." and (
+            _JOINER.search(head)
+            and not re.match(r"[A-Z][a-z]+\b.*", after)
+        ):
             continue
         if mark[0] == "." and re.search(r"(?:^|\s)(?:dr|mr|mrs|vs|prof|e\.g|i\.e|approx|cf)$", head, re.IGNORECASE):
             continue
@@ -213,7 +225,9 @@ def _items(text: str, start: int, end: int) -> list[tuple[int, int]]:
     return list(zip(cuts, cuts[1:], strict=False))
 
 
-def _emit(text: str, start: int, end: int, section: SectionName, paragraph: int, indent: int, out: list[Sentence]) -> None:
+def _emit(
+    text: str, start: int, end: int, section: SectionName, paragraph: int, indent: int, out: list[Sentence]
+) -> None:
     boxes = list(_BOX.finditer(text, start, end))
     if boxes:
         if text[start : boxes[0].start()].strip():

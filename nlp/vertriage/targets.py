@@ -79,7 +79,25 @@ class SentenceWords:
     """ConText cues and references, kept apart from the findings they act on."""
 
 
-CUES = frozenset(["done", "ellipsis", "question_backward", "negation", "negation_backward", "hedge", "hedge_backward", "question", "planned", "historical", "ends", "except", "none", "respectively", "speculation_strength"])
+CUES = frozenset(
+    [
+        "done",
+        "ellipsis",
+        "question_backward",
+        "negation",
+        "negation_backward",
+        "hedge",
+        "hedge_backward",
+        "question",
+        "planned",
+        "historical",
+        "ends",
+        "except",
+        "none",
+        "respectively",
+        "speculation_strength",
+    ]
+)
 _REFERENCE = frozenset(["reference", "unnamed"])
 
 
@@ -159,14 +177,18 @@ def sentence_words(
                 last.append(at + 2)
                 at += 3
                 continue
-            elif word == ":" and words and (
-                words[-1] in _SEQUENCES
-                or start[at] < sentence.label_end <= end[at] + 2
-                and words[-1] not in ("<level>", "<disc>", "tissue")
-                and len(words) <= 4
-                and at + 1 < hi
-                and spelled[at + 1] not in _BARE_VALUES
-                and spelled[at + 1] != "not"
+            elif (
+                word == ":"
+                and words
+                and (
+                    words[-1] in _SEQUENCES
+                    or start[at] < sentence.label_end <= end[at] + 2
+                    and words[-1] not in ("<level>", "<disc>", "tissue")
+                    and len(words) <= 4
+                    and at + 1 < hi
+                    and spelled[at + 1] not in _BARE_VALUES
+                    and spelled[at + 1] != "not"
+                )
             ):  # the label of a form reads on into its value: "Posterior border: bulging"
                 at += 1
                 continue
@@ -183,11 +205,22 @@ def sentence_words(
                 continue
         elif token_kind == LEVEL:
             word = word.replace("-", "").replace(" ", "")
-        elif word == "of" and tokens.raw[at] == "OF" and at + 1 < hi and spelled[at + 1] in "12345" and (not words or words[-1] in _BEFORE_OF):
+        elif (
+            word == "of"
+            and tokens.raw[at] == "OF"
+            and at + 1 < hi
+            and spelled[at + 1] in "12345"
+            and (not words or words[-1] in _BEFORE_OF)
+        ):
             word = "osf"  # osteoporotic fracture classification, not the preposition
         elif word == "know" and (not words or words[-1] not in _KNOWS):
             word = "no"  # speech recognition: "there is know retropulsion"
-        elif word == "cancer" and tokens.raw[at] == "ca" and at + 2 < hi and (kind[at + 1] == NUMBER or kind[at + 2] == NUMBER):
+        elif (
+            word == "cancer"
+            and tokens.raw[at] == "ca"
+            and at + 2 < hi
+            and (kind[at + 1] == NUMBER or kind[at + 2] == NUMBER)
+        ):
             word = "approximately"  # "ca. 4 m"
         elif word in _COUNTED and tokens.raw[at][-1] in "sS":
             result.plural.add(len(words))
@@ -203,17 +236,40 @@ def _percent(tokens: Tokens, spelled: Sequence[str], at: int, hi: int) -> tuple[
     """The percentage that starts at a number: (token after it, value), or (at, None)."""
     step = at + 1
     value = _number(spelled[at])
-    if step < hi and spelled[step] in _PERCENT_WORDS or step < hi and spelled[step] == "per" and step + 1 < hi and spelled[step + 1] in ("cent", "cents"):
+    if (
+        step < hi
+        and spelled[step] in _PERCENT_WORDS
+        or step < hi
+        and spelled[step] == "per"
+        and step + 1 < hi
+        and spelled[step + 1] in ("cent", "cents")
+    ):
         step += 2 if spelled[step] == "per" else 1
         # "30% to 40%", "30%-40%"
-        if step + 2 < hi and spelled[step] in ("-", "to", "--") and tokens.kind[step + 1] == NUMBER and spelled[step + 2] in _PERCENT_WORDS:
+        if (
+            step + 2 < hi
+            and spelled[step] in ("-", "to", "--")
+            and tokens.kind[step + 1] == NUMBER
+            and spelled[step + 2] in _PERCENT_WORDS
+        ):
             upper = _number(spelled[step + 1])
             if upper is not None and value is not None and upper > value and not _from_before(spelled, at):
                 return step + 3, upper
         return step, value
-    if step + 2 < hi and spelled[step] in ("-", "to", "--", "and", "/") and tokens.kind[step + 1] == NUMBER and spelled[step + 2] in _PERCENT_WORDS:
+    if (
+        step + 2 < hi
+        and spelled[step] in ("-", "to", "--", "and", "/")
+        and tokens.kind[step + 1] == NUMBER
+        and spelled[step + 2] in _PERCENT_WORDS
+    ):
         upper = _number(spelled[step + 1])
-        if upper is not None and value is not None and upper > value and upper <= 100 and (spelled[step] not in ("and", "/") or spelled[at - 1] == "between" or spelled[step] == "/"):
+        if (
+            upper is not None
+            and value is not None
+            and upper > value
+            and upper <= 100
+            and (spelled[step] not in ("and", "/") or spelled[at - 1] == "between" or spelled[step] == "/")
+        ):
             return step + 3, upper
     return at, None
 
@@ -223,12 +279,9 @@ _COUNTED = frozenset(["fracture", "deformity", "collapse", "vcf", "compression"]
 _BEFORE_OF = frozenset(["<level>", ":", "(", ",", "type", "classification", "-", "fracture"])
 _SEQUENCES = frozenset("stir tirm t1 t2 spair dwi".split())
 _NUMBER_WORDS = {
-    word: number
-    for word, number in zip(
-        "five ten fifteen twenty thirty forty fifty sixty seventy eighty ninety one two three four six seven eight nine twelve".split(),
-        (5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90, 1, 2, 3, 4, 6, 7, 8, 9, 12),
-        strict=True,
-    )
+    **dict(zip("one two three four five six seven eight nine ten".split(), range(1, 11), strict=True)),
+    **dict(zip("twelve fifteen twenty thirty forty fifty".split(), (12, 15, 20, 30, 40, 50), strict=True)),
+    **dict(zip("sixty seventy eighty ninety".split(), (60, 70, 80, 90), strict=True)),
 }
 
 
@@ -246,7 +299,11 @@ def _spoken_percent(spelled: Sequence[str], at: int, hi: int) -> tuple[int, floa
         elif word not in ("to", "-", "or"):
             break
         step += 1
-    if best is not None and step < hi and (spelled[step] in _PERCENT_WORDS or spelled[step] == "per" and spelled[step + 1 : step + 2] == ["cent"]):
+    if (
+        best is not None
+        and step < hi
+        and (spelled[step] in _PERCENT_WORDS or spelled[step] == "per" and spelled[step + 1 : step + 2] == ["cent"])
+    ):
         return step + (2 if spelled[step] == "per" else 1), best
     return at, None
 
@@ -338,18 +395,18 @@ def match_targets(view: SentenceWords, lexicon: Lexicon) -> None:
         entry = match.entry
         mine = held.setdefault(entry.label, [])
         if mine and match.start < mine[-1].end:
-            if entry.label != "mimic" and match.end - match.start > mine[-1].end - mine[-1].start and match.end > mine[-1].end:
+            if (
+                entry.label != "mimic"
+                and match.end - match.start > mine[-1].end - mine[-1].start
+                and match.end > mine[-1].end
+            ):
                 mine.pop()
             elif entry.label == "mimic":
                 pass  # every mimic counts, also one inside another
-            elif match.end <= mine[-1].end or mine[-1].start == match.start:
-                continue
-            elif entry.label not in CUES:
+            elif match.end <= mine[-1].end or mine[-1].start == match.start or entry.label not in CUES:
                 continue
         mine.append(Mention(entry.label, entry.value, match.start, match.end, entry))
-    blocked: list[tuple[int, int, frozenset[str]]] = [
-        (m.start, m.end, m.entry.blocks) for m in held.get("mimic", ())
-    ]
+    blocked: list[tuple[int, int, frozenset[str]]] = [(m.start, m.end, m.entry.blocks) for m in held.get("mimic", ())]
     for label, mentions in held.items():
         if label in CUES or label in _REFERENCE:
             view.cues.extend(mentions)
@@ -360,11 +417,17 @@ def match_targets(view: SentenceWords, lexicon: Lexicon) -> None:
                     and (label != "acuity" or start <= mention.start and mention.end <= stop)
                     and mention.start < stop
                     and mention.end > start
-                    and not (mention.start <= start and mention.end >= stop and mention.end - mention.start > stop - start)
+                    and not (
+                        mention.start <= start and mention.end >= stop and mention.end - mention.start > stop - start
+                    )
                     for start, stop, labels in blocked
                 ):
                     continue
-                if label in _FLIPS and mention.value != "absent" and not _NO.isdisjoint(view.words[mention.start : mention.end]):
+                if (
+                    label in _FLIPS
+                    and mention.value != "absent"
+                    and not _NO.isdisjoint(view.words[mention.start : mention.end])
+                ):
                     mention.negated = True  # "the cord is not compressed": the negation stands among the words
                 view.mentions.append(mention)
     for start, stop, _ in blocked:
@@ -376,8 +439,8 @@ def match_targets(view: SentenceWords, lexicon: Lexicon) -> None:
 _MIMIC = Entry("mimic")
 _NO = frozenset(["no", "not", "without", "nor", "neither", "never"])
 _FLIPS = frozenset(
-    "neural fracture marrow_edema cleft retropulsion convex_posterior_border soft_tissue_mass osseous_destruction radicular "
-    "unstable infection pain".split()
+    "neural fracture marrow_edema cleft retropulsion convex_posterior_border soft_tissue_mass "
+    "osseous_destruction radicular unstable infection pain".split()
 )
 
 

@@ -141,10 +141,27 @@ def _one_slip(a: str, b: str) -> bool:
     differ = [i for i in range(len(a)) if a[i] != b[i]]
     if len(differ) == 1:
         return True
-    return len(differ) == 2 and differ[1] == differ[0] + 1 and a[differ[0]] == b[differ[1]] and a[differ[1]] == b[differ[0]]
+    return (
+        len(differ) == 2
+        and differ[1] == differ[0] + 1
+        and a[differ[0]] == b[differ[1]]
+        and a[differ[1]] == b[differ[0]]
+    )
 
 
 def _inflected(word: str, target: str) -> bool:
     """``fractured`` is a form of ``fracture``, not a slip: inflections are vocabulary of their own."""
     stem = target.rstrip("e")
-    return word.startswith(stem) and word[len(stem) :] in {"ed", "ing", "es", "s", "d", "ly", "al", "y", "ic", "or", "er"}
+    return word.startswith(stem) and word[len(stem) :] in {
+        "ed",
+        "ing",
+        "es",
+        "s",
+        "d",
+        "ly",
+        "al",
+        "y",
+        "ic",
+        "or",
+        "er",
+    }

@@ -371,3 +371,9 @@ class ReportReading(BaseModel):
     clinical: ClinicalFacts | None = None
     history: HistoryFacts | None = None
     decision: Decision | None = None
+
+    def _repr_html_(self) -> str:
+        """The reading as a notebook shows it, every word of the report escaped."""
+        from vertriage.render import reading_html
+
+        return reading_html(self)
