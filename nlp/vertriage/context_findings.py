@@ -37,12 +37,7 @@ def read_context(
         views: sentences with asserted mentions.
         fractures: the vertebrae read from them; a malignant feature of one raises the suspicion.
     """
-    found: dict[str, list[_Found]] = defaultdict(list)
-    for view in views:
-        if view.sentence.section in ("technique",):
-            continue
-        for mention in view.mentions:
-            found[mention.label].append((mention, view))
+    found = _by_label(views)
     values = dict.fromkeys(CONTEXT_FIELDS, "not_stated")
     spans: dict[str, list[Span]] = {}
 
@@ -55,6 +50,24 @@ def read_context(
         if value != "not_stated":
             put(name, value, evidence)
     return values, spans
+
+
+def _by_label(views: Sequence[SentenceWords]) -> dict[str, list[_Found]]:
+    found: dict[str, list[_Found]] = defaultdict(list)
+    for view in views:
+        if view.sentence.section != "technique":
+            for mention in view.mentions:
+                found[mention.label].append((mention, view))
+    return found
+
+
+def infection_alone(views: Sequence[SentenceWords]) -> bool:
+    """Whether the words raise spinal infection and no malignancy: destruction is then the infection's."""
+    found = _by_label(views)
+    if not found["infection"]:
+        return False
+    raised, _ = _infection_suspected(found, views, [])
+    return raised == "present" and _suspected_malignancy(found, views, [])[0] != "present"
 
 
 _Rule = Callable[
@@ -73,8 +86,7 @@ def _split(found: Sequence[_Found]) -> tuple[list[_Found], list[_Found], list[_F
         if _shadowed(mention, view):
             continue
         if mention.value == "absent":
-            if not mention.negated or _own_negation(mention, view):
-                absent.append((mention, view))
+            absent.append((mention, view))
         elif mention.negated:
             absent.append((mention, view))
         elif mention.asked:
@@ -84,10 +96,6 @@ def _split(found: Sequence[_Found]) -> tuple[list[_Found], list[_Found], list[_F
         else:
             present.append((mention, view))
     return present, absent, hedged
-
-
-def _own_negation(mention: Mention, view: SentenceWords) -> bool:
-    return True
 
 
 def _shadowed(mention: Mention, view: SentenceWords) -> bool:

@@ -31,7 +31,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from vertriage.assertion import assert_mentions
-from vertriage.context_findings import read_context
+from vertriage.context_findings import infection_alone, read_context
 from vertriage.decision import decide
 from vertriage.history import read_history
 from vertriage.levels import LevelGroup, find_levels, spell
@@ -116,9 +116,7 @@ def read_parsed(
     """
     stages = stages or _stages()
     meta = meta or ReportMeta()
-    values, _ = read_context(parsed.views, [])
-    infection = values["infection_suspected"] == "present" and values["suspected_malignancy"] != "present"
-    findings = read_fractures(parsed.views, parsed.links, infection=infection)
+    findings = read_fractures(parsed.views, parsed.links, infection=infection_alone(parsed.views))
     values, context_spans = read_context(parsed.views, findings.fractures)
     for fracture, spans in zip(findings.fractures, findings.spans, strict=True):
         fracture.evidence = {name: found for name, words in spans.items() if (found := _evidence(parsed, words))}
