@@ -170,7 +170,7 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
 
 
 _ALWAYS_ASKS = frozenset(
-    "rule r ro evaluate evaluation assess assessment look looking check screen screening investigate".split()
+    "rule r ro evaluate evaluation assess assessment look looking check screen screening investigate whether would".split()
 )
 _AFTER_VALUE = frozenset(". ; , ) (".split())
 

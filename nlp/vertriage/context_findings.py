@@ -85,9 +85,7 @@ def _split(found: Sequence[_Found]) -> tuple[list[_Found], list[_Found], list[_F
             continue
         if _shadowed(mention, view):
             continue
-        if mention.value == "absent":
-            absent.append((mention, view))
-        elif mention.negated:
+        if mention.value == "absent" or mention.negated:
             absent.append((mention, view))
         elif mention.asked:
             continue

@@ -436,6 +436,8 @@ def _plain_number(tokens: Tokens, words: list[str], at: int, link: str) -> bool:
     if int(words[at]) > 13:
         return False
     after = words[at + 1] if at + 1 < len(words) else ""
+    if after in ("-", "to") and words[at + 3 : at + 4] == ["%"]:
+        return False  # "T6 through T9, 10-20% at each"
     if after in _UNITS or after in ("/", ".", "%") and at + 2 < len(words) and words[at + 2].isdigit() and link != "/":
         return False
     if link in ("-", "/"):

@@ -387,7 +387,14 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         levels = list(pair) if pair else None
     elif kind == "these":
         count = _count(view.words[cue.start : cue.end])
-        options = [in_sentence, last_list, _recent_lists(state, 2), _recent_lists(state, 4), state.fractured]
+        options = [
+            in_sentence,
+            last_list,
+            _recent_lists(state, 2),
+            _recent_lists(state, 4),
+            state.fractured,
+            state.treated,
+        ]
         wanted = (
             next((o for o in options if len(o) == count), None)
             if count
@@ -416,6 +423,12 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
             return None
         levels = [level for level in state.fractured if level not in spared.levels]
         places.remove(spared)
+    elif kind == "first":
+        count = _count(view.words[cue.start : cue.end])
+        source = next(
+            (listed for listed in [in_sentence, *reversed(state.lists), state.fractured] if len(listed) > count), None
+        )
+        levels = list(source[:count]) if source else None
     elif kind == "between":
         ends = state.treated[-2:] if len(state.treated) >= 2 else (state.lists[-1][-2:] if state.lists else [])
         if len(ends) == 2:

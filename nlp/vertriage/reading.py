@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from vertriage.levels import ORDER
+from vertriage.levels import ORDER, neighbor
 from vertriage.lexicon import word_list
 from vertriage.linking import EVERY, FOCUS, HEADING, NAMED, REFERENCE, REMAINING, Link
 from vertriage.targets import Mention, SentenceWords
@@ -95,7 +95,9 @@ def read_fractures(
     unnamed = status.get(None)
     for level in [*levels, *([None] if unnamed else [])]:
         value, spans = status[level]
-        readings.append((level, *_read_level(level, value, spans, claims, cement, by_label, infection, result.review)))
+        readings.append(
+            (level, *_read_level(level, value, spans, claims, cement, by_label, infection, len(status) == 1))
+        )
     for _, reading, spans in readings:
         result.fractures.append(reading)
         result.spans.append(spans)
@@ -123,7 +125,7 @@ def _correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:
             ):
                 renamed.update(zip(right.levels, wrong.levels, strict=True))
     if not renamed:
-        renamed = _slip(views, links)
+        renamed = _shift(views) or _slip(views, links)
     renamed = {wrong: right for wrong, right in renamed.items() if wrong != right}
     if not renamed:
         return
@@ -134,6 +136,26 @@ def _correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:
             ]
         else:
             link.levels = [renamed.get(level, level) if level else level for level in link.levels]
+
+
+def _shift(views: Sequence[SentenceWords]) -> dict[str, str]:
+    """An addendum that moves every level by one ("should be read one level higher")."""
+    for view in views:
+        if view.sentence.section != "addendum" or "one" not in view.words:
+            continue
+        at = view.words.index("one")
+        rest = view.words[at + 1 : at + 3]
+        step = (
+            -1
+            if any(w in ("higher", "up", "cranial", "above") for w in rest)
+            else 1
+            if any(w in ("lower", "down", "caudal", "below") for w in rest)
+            else 0
+        )
+        if step and any(w in ("read", "should", "shift", "numbered", "renumbered", "counted") for w in view.words):
+            moved = {level: neighbor(level, step) for level in ORDER}
+            return {level: to for level, to in moved.items() if to}
+    return {}
 
 
 def _slip(views: Sequence[SentenceWords], links: Sequence[Link]) -> dict[str, str]:
@@ -553,7 +575,7 @@ def _read_level(
     cement: dict[Level, list[Link]],
     by_label: dict[str, list[Link]],
     infection: bool,
-    review: list[str],
+    only: bool,
 ) -> tuple[FractureReading, dict[str, list[Span]]]:
     spans: dict[str, list[Span]] = {"level": status_spans, "status": status_spans}
     edema, spans["marrow_edema"] = _settle(claims["marrow_edema"][level])
@@ -583,7 +605,7 @@ def _read_level(
     )
     if acuity is None:
         acuity = "indeterminate"
-    height, spans["height_loss_percent"] = _height(level, by_label["percent"])
+    height, spans["height_loss_percent"] = _height(level, by_label["percent"], only)
     reading = FractureReading.model_construct(
         level=level,
         status=status,
@@ -713,10 +735,11 @@ _RETAINED = word_list("retained")
 _PRIOR = word_list("prior")
 
 
-def _height(level: Level, links: Sequence[Link]) -> tuple[float | None, list[Span]]:
+def _height(level: Level, links: Sequence[Link], only: bool) -> tuple[float | None, list[Span]]:
     found: list[tuple[int, int, int, float, Link]] = []
     for link in links:
-        if level not in link.levels or link.value is None or link.how < FOCUS:
+        alone = only and link.how == EVERY and link.view.sentence.section in ("addendum", "impression")
+        if not alone and (level not in link.levels or link.how < FOCUS) or link.value is None:
             continue
         section = link.view.sentence.section
         if section == "history" and link.how < NAMED:

@@ -59,7 +59,7 @@ class SectionRules:
         alternatives = "|".join(
             re.escape(heading).replace(r"\ ", r"[ _]+") for heading in sorted(self.name_of, key=len, reverse=True)
         )
-        date = r"(?:\s*[(\[][^)\]\n]{1,90}[)\]])?"
+        date = r"(?:\s*[(\[][^)\]\n]{1,90}[)\]])?(?:[ \t]+[\d:./-]{3,16}(?=:))?"
         flags = re.IGNORECASE | re.MULTILINE
         # Tried at the start of every line only, and where a sentence starts within one: the long list of headings is
         # never run over the whole text.

@@ -195,10 +195,7 @@ def _split(text: str, segment: list[int], section: SectionName, paragraph: int, 
         head = text[max(start, match.start() - 12) : match.start()]
         mark = match.group()
         after = text[at : at + 40].lstrip()
-        if mark[0] == "." and (
-            _JOINER.search(head)
-            and not re.match(r"[A-Z][a-z]+\b.*", after)
-        ):
+        if mark[0] == "." and (_JOINER.search(head) and not re.match(r"[A-Z][a-z]+\b.*", after)):
             continue
         if mark[0] == "." and re.search(r"(?:^|\s)(?:dr|mr|mrs|vs|prof|e\.g|i\.e|approx|cf)$", head, re.IGNORECASE):
             continue

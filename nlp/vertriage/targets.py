@@ -213,13 +213,22 @@ def sentence_words(
             and (not words or words[-1] in _BEFORE_OF)
         ):
             word = "osf"  # osteoporotic fracture classification, not the preposition
+        elif word == "w" and spelled[at + 1 : at + 2] == ["/"]:
+            without = spelled[at + 2 : at + 3] == ["o"]
+            words.append("without" if without else "with")
+            first.append(at)
+            last.append(at + (2 if without else 1))
+            at += 3 if without else 2
+            continue
         elif word == "know" and (not words or words[-1] not in _KNOWS):
             word = "no"  # speech recognition: "there is know retropulsion"
         elif (
             word == "cancer"
             and tokens.raw[at] == "ca"
             and at + 2 < hi
-            and (kind[at + 1] == NUMBER or kind[at + 2] == NUMBER)
+            and (
+                kind[at + 1] == NUMBER and len(spelled[at + 1]) < 4 or spelled[at + 1] == "." and kind[at + 2] == NUMBER
+            )
         ):
             word = "approximately"  # "ca. 4 m"
         elif word in _COUNTED and tokens.raw[at][-1] in "sS":
