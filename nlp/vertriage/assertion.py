@@ -131,7 +131,7 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             s < cue.end <= e or s <= cue.start < e for s, e in false_friends
         ):
             continue
-        if _inside_longer(cue, cues):
+        if label != "planned" and _inside_longer(cue, cues):
             continue
         if label == "planned":
             lo, hi = _clause(len(words), starts, cue)
@@ -170,7 +170,8 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
 
 
 _ALWAYS_ASKS = frozenset(
-    "rule r ro evaluate evaluation assess assessment look looking check screen screening investigate whether would".split()
+    "rule r ro evaluate evaluation assess assessment look looking check screen screening investigate whether "
+    "would".split()
 )
 _AFTER_VALUE = frozenset(". ; , ) (".split())
 

@@ -56,16 +56,12 @@ def test_factories_alone_do_their_part() -> None:
     assert [sent.text.strip() for sent in alone("L1 fracture.\nNo edema").sents] == ["L1 fracture.", "No edema"]
     alone = spacy.blank("en")
     alone.add_pipe("vertriage_levels")
-    assert [(span.text, span.label_) for span in alone("T8 wedge, L4 - 5 disc").spans["levels"]] == [
-        ("T8", "body"),
-        ("L4 - 5", "disc"),
-    ]
+    doc = alone("T8 wedge, L4 - 5 disc")
+    assert [(span.text, span.label_) for span in doc.spans["levels"]] == [("T8", "body"), ("L4 - 5", "disc")]
     alone = spacy.blank("en")
     alone.add_pipe("vertriage_targets")
-    assert {span.label_ for span in alone("L1 compression fracture with marrow edema").spans["findings"]} >= {
-        "fracture",
-        "marrow_edema",
-    }
+    doc = alone("L1 compression fracture with marrow edema")
+    assert {span.label_ for span in doc.spans["findings"]} >= {"fracture", "marrow_edema"}
 
 
 def test_same_reading_as_the_reader(nlp: Language, reader: Reader, gold: list[dict[str, Any]]) -> None:
@@ -96,7 +92,6 @@ def test_the_doc(nlp: Language) -> None:
     assert ("marrow oedema", "marrow_edema") in [(span.text, span.label_) for span in doc.spans["findings"]]
     assert "retropulsion" in [span.label_ for span in doc.spans["findings"]]
     assert doc._.reading.candidate_levels == ["T12"]
-    assert [sent.text.split()[0] for sent in doc.sents][0] == "HISTORY"
     assert len(list(doc.sents)) >= 5
 
 
