@@ -254,7 +254,13 @@ def costs(reports: Sequence[Report], rounds: int) -> list[Cost]:
     pyrush = load_medspacy(medspacy_enable={"medspacy_tokenizer", "medspacy_pyrush"})
     known, phrases, cues = len(headings()), len(plain_phrases(FINDINGS)), len(plain_phrases(_CUES))
     english = spacy.blank("en")
+
+    def unseen() -> Iterable[Any]:
+        fresh = spacy.blank("en")
+        return [(fresh, text) for text in texts]
+
     add("tokens", "spaCy English tokenizer", english.make_doc, lambda: texts)
+    add("tokens", "spaCy English tokenizer, first pass", lambda pair: pair[0].make_doc(pair[1]), unseen)
     add("tokens", "medspaCy tokenizer", nlp.make_doc, lambda: texts)
     add("tokens", "vertriage", tokenize, lambda: texts)
     add("sentences", "PyRuSH", *_component(pyrush, "medspacy_pyrush", texts))

@@ -760,6 +760,8 @@ def _subject(words: Sequence[str], candidates: Sequence[Place], mention: Mention
             and place is not candidates[0]
         ):
             continue
+        if lead and lead[-1] in ("normal", "intact", "unaffected") and place is not candidates[0]:
+            continue  # "between a normal T12 and a normal L2"
         if (
             list(words[place.end : place.end + 2]) in (["more", "than"], ["less", "than"])
             and place is not candidates[0]

@@ -125,7 +125,7 @@ def _correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:
             ):
                 renamed.update(zip(right.levels, wrong.levels, strict=True))
     if not renamed:
-        renamed = _shift(views) or _slip(views, links)
+        renamed = _recount(views, links) or _shift(views) or _slip(views, links)
     renamed = {wrong: right for wrong, right in renamed.items() if wrong != right}
     if not renamed:
         return
@@ -136,6 +136,31 @@ def _correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:
             ]
         else:
             link.levels = [renamed.get(level, level) if level else level for level in link.levels]
+
+
+def _recount(views: Sequence[SentenceWords], links: Sequence[Link]) -> dict[str, str]:
+    """An addendum that counts anew and names as many fractures as before: they are the same ones, in the same order."""
+    if not any(
+        w.startswith(("recount", "renumber"))
+        for view in views
+        if view.sentence.section == "addendum"
+        for w in view.words
+    ):
+        return {}
+    before: set[str] = set()
+    after: set[str] = set()
+    for link in links:
+        section = link.view.sentence.section
+        if (
+            link.mention.label == "fracture"
+            and link.how >= HEADING
+            and not (link.mention.negated or link.mention.asked)
+        ):
+            (after if section == "addendum" else before).update(level for level in link.levels if level)
+    if len(before) != len(after):
+        return {}
+    order = {level: _RANK.get(level, 99) for level in before | after}
+    return dict(zip(sorted(before, key=order.__getitem__), sorted(after, key=order.__getitem__), strict=True))
 
 
 def _shift(views: Sequence[SentenceWords]) -> dict[str, str]:
@@ -356,7 +381,8 @@ def _status(
     none_in_impression: bool,
 ) -> str | None:
     for section in (3, 2, 1):
-        here = [c for c in claims if c.section == section]
+        # "no edema to suggest a recent fracture" does not deny an old one
+        here = [c for c in claims if c.section == section and not (c.value == "absent" and _is_qualified(c.link))]
         values = {c.value for c in here}
         if not values:
             continue
@@ -871,7 +897,7 @@ def _former(words: Sequence[str], before: Sequence[str], after: Sequence[str], a
             return True
         if "in" in rest and "<number>" in rest or "on" in rest:
             return True
-    compared = before[-6:]
+    compared = before[-6:] if list(before[-2:]) != ["<level>", "("] else []
     if any(word in ("compared", "versus", "vs", "unlike") for word in compared) and "height" not in after[:4]:
         return True
     return len(before) >= 1 and before[-1] == "was" and any(word in ("now", "currently") for word in before)

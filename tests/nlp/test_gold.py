@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 
 from vertriage.evaluate import Evaluation, evaluate, load_gold
 from vertriage.pipeline import Reader
+
+GOLD = Path(__file__).resolve().parents[2] / "reports" / "gold"
 
 FLOORS = {
     "fracture": 0.985,
@@ -42,8 +43,8 @@ FLOORS = {
 
 @pytest.fixture(scope="module")
 def result(reader: Reader) -> Evaluation:
-    files = sorted((ROOT / "reports" / "gold").glob("*.jsonl"))
-    assert files, f"no annotated reports under {Path('reports/gold')}"
+    files = sorted(GOLD.glob("*.jsonl"))
+    assert files, f"no annotated reports in {GOLD}"
     return evaluate(load_gold(files), reader.read)
 
 

@@ -103,7 +103,7 @@ def test_same_words_twice_give_the_same_answer(tmp_path: Path) -> None:
         ("terms:\n  edema: ['marrow {2}']\n", r"starts or ends with a gap"),
         ("terms:\n  edema: ['$nowhere edema']\n", r"mine\.yaml: 'edema'.*unknown list \$nowhere"),
         ("terms:\n  edema: marrow edema\n", r"mine\.yaml: 'edema' must be a list"),
-        ("terms:\n  edema: [{phrase: [marrow edema]}]\n", r"mine\.yaml: an entry of 'edema' needs a list under 'phrases'"),
+        ("terms:\n  edema: [{phrase: [marrow edema]}]\n", r"mine\.yaml: an entry of 'edema' .*list under 'phrases'"),
         ("terms:\n  edema: [{phrases: marrow edema}]\n", r"mine\.yaml: an entry of 'edema' needs a list"),
         ("terms:\n  edema: [marrow\n  b: [c]\n", r"mine\.yaml line \d+: not valid YAML"),
     ],

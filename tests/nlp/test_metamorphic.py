@@ -15,7 +15,7 @@ from vertriage.pipeline import Reader
 from vertriage.types import FRACTURE_FIELDS, ReportReading
 
 FLOOR = 0.99
-FLOORS: dict[str, float] = {"crlf": 0.96, "upper-case": 0.985}
+FLOORS: dict[str, float] = {"upper-case": 0.985}
 """Floors of the transformations that do not reach ``FLOOR`` yet."""
 
 

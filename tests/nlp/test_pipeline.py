@@ -56,8 +56,8 @@ def test_factories_alone_do_their_part() -> None:
     assert [sent.text.strip() for sent in alone("L1 fracture.\nNo edema").sents] == ["L1 fracture.", "No edema"]
     alone = spacy.blank("en")
     alone.add_pipe("vertriage_levels")
-    doc = alone("T8 wedge, L4 - 5 disc")
-    assert [(span.text, span.label_) for span in doc.spans["levels"]] == [("T8", "body"), ("L4 - 5", "disc")]
+    doc = alone("T8 wedge, L4-5 disc")
+    assert [(span.text, span.label_) for span in doc.spans["levels"]] == [("T8", "body"), ("L4-5", "disc")]
     alone = spacy.blank("en")
     alone.add_pipe("vertriage_targets")
     doc = alone("L1 compression fracture with marrow edema")

@@ -9,7 +9,7 @@ from vertriage.pipeline import Reader
 
 TABLES = [
     "fracture", "edema", "cleft", "retropulsion", "malignant_features", "augmentation", "acuity", "height_loss",
-    "conflicts", "pathway",
+    "conflicts", "pathway", "styles", "hard",
 ]  # fmt: skip
 
 

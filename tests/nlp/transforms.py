@@ -159,7 +159,8 @@ NEUTRAL = (
 
 def degenerative(text: str) -> str:
     """Add a neutral sentence to the end of every paragraph of prose in findings and impression."""
-    spans = [(section.start, section.end) for section in parse(text).sections if section.name in ("findings", "impression")]
+    told = ("findings", "impression")
+    spans = [(section.start, section.end) for section in parse(text).sections if section.name in told]
     out: list[str] = []
     at = 0
     added = 0
