@@ -256,12 +256,7 @@ def _forward_stop(
             return at
         if cue.label == "hedge" and word in (",", "and") and at > start:
             return at
-        if (
-            word == ","
-            and at + 1 < stop
-            and cue.label == "negation"
-            and _positive_list(words, at, stop, words[:at].count("no") > 1)
-        ):
+        if word == "," and at + 1 < stop and cue.label == "negation" and _positive_list(words, at, stop):
             return at
     reach = cue.attrs.get("reach")
     return min(stop, start + int(reach)) if reach else stop
@@ -273,11 +268,14 @@ _FRESH = frozenset(
 )
 
 
-def _positive_list(words: Sequence[str], at: int, stop: int, repeated: bool) -> bool:
+_NEGATIVES = frozenset(["no", "or", "nor"])
+
+
+def _positive_list(words: Sequence[str], at: int, stop: int) -> bool:
     """After "no X, ..." a comma goes on listing when "or" or "nor" follows; a bare noun phrase is a statement of its
     own only when it starts with a level or a percentage."""
     rest = words[at + 1 : stop]
-    if repeated and "or" not in rest and "nor" not in rest and "no" not in rest:
+    if _NEGATIVES.isdisjoint(rest) and words[:at].count("no") > 1:
         return True  # "no retropulsion, no cleft, marrow edema throughout"
     if "or" in rest or "nor" in rest:
         return False

@@ -442,7 +442,7 @@ def _plain_number(tokens: Tokens, words: list[str], at: int, link: str) -> bool:
         return False
     if link in ("-", "/"):
         return tokens.start[at] - tokens.end[at - 1] <= 1 and after != "%"
-    if link in (",",) and tokens.start[at] > tokens.end[at - 1] + 1:
+    if link in (",",) and tokens.start[at] > tokens.end[at - 1] + 3:
         return False
     if link == "to":
         return after not in _UNITS and after != "-"

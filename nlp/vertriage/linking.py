@@ -42,7 +42,8 @@ _PREPOSITIONS = frozenset(
 )
 _BLOCKS = frozenset(
     ", ; : ( ) - . but with without which that while whereas than versus compared relative like unlike similar "
-    "from above below no not who where when although though however than causing resulting containing other".split()
+    "from above below no not who where when although though however than causing resulting containing other except apart save "
+    "besides".split()
 )
 _COPULAS = frozenset("is are was were has have been being remain remains appear seen".split())
 _SIDES = frozenset(
@@ -573,7 +574,7 @@ def _elliptic(
     for cue in view.cues:
         if cue.label not in ("ellipsis", "except"):
             continue
-        labels = ("fracture",) if cue.label == "except" else ("marrow_edema", "cleft", "retropulsion")
+        labels = ("marrow_edema", "cleft", "retropulsion", *(("fracture",) if cue.label == "except" else ()))
         said = [m for m in mentions if m.label in labels and m.end <= cue.start]
         place = next(
             (p for p in places if p.part == "body" and (cue.start <= p.at < cue.end or cue.end <= p.at <= cue.end + 2)),
@@ -678,7 +679,9 @@ def _find(
             and not any(p.at >= clause for p in before)
         ):
             return _whole(nxt, places, mention, view)  # "Old compression fractures, T8 and L5"
-        if gap == ["("] and nxt.how == NAMED and mention.label != "percent":  # "old fractures (T7, T10)"
+        if (
+            gap == ["("] and nxt.how == NAMED and mention.label != "percent" and prev is not nxt
+        ):  # "old fractures (T7, T10)"
             return _whole(nxt, places, mention, view)
         if (
             gap

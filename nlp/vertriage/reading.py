@@ -15,7 +15,7 @@ beats absent.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vertriage.levels import ORDER, neighbor
@@ -91,12 +91,18 @@ def read_fractures(
     status = _statuses(views, by_label, cement)
     levels = sorted((level for level in status if level), key=lambda level: _RANK.get(level, 99))
     claims = _attribute_claims(by_label, levels)
+    by_sentence: dict[int, list[Link]] = defaultdict(list)
+    for link in by_label["fracture"]:
+        by_sentence[link.order].append(link)
     readings: list[tuple[Level, FractureReading, dict[str, list[Span]]]] = []
     unnamed = status.get(None)
     for level in [*levels, *([None] if unnamed else [])]:
         value, spans = status[level]
         readings.append(
-            (level, *_read_level(level, value, spans, claims, cement, by_label, infection, len(status) == 1))
+            (
+                level,
+                *_read_level(level, value, spans, claims, cement, by_label, by_sentence, infection, len(status) == 1),
+            )
         )
     for _, reading, spans in readings:
         result.fractures.append(reading)
@@ -453,6 +459,7 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
         mine: dict[Level, list[_Claim]] = defaultdict(list)
         every: list[_Claim] = []
         remaining: list[_Claim] = []
+        hedged = [link for link in by_label[label] if link.mention.hedged]
         for link in by_label[label]:
             mention = link.mention
             if mention.asked or link.view.sentence.section in ("history", "comparison"):
@@ -476,11 +483,8 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
                 label in ("cleft", "marrow_edema")
                 and value == "present"
                 and any(
-                    other.order == link.order
-                    and other.mention.hedged
-                    and other.levels == link.levels
-                    and other.mention.start > mention.end
-                    for other in by_label[label]
+                    other.order == link.order and other.levels == link.levels and other.mention.start > mention.end
+                    for other in hedged
                 )
             ):
                 value = "possible"  # "a fluid signal focus could represent a cleft"
@@ -600,6 +604,7 @@ def _read_level(
     claims: dict[str, dict[Level, list[_Claim]]],
     cement: dict[Level, list[Link]],
     by_label: dict[str, list[Link]],
+    by_sentence: Mapping[int, Sequence[Link]],
     infection: bool,
     only: bool,
 ) -> tuple[FractureReading, dict[str, list[Span]]]:
@@ -626,9 +631,7 @@ def _read_level(
     augmented = bool(cement.get(level))
     if augmented:
         spans["augmented"] = [(link.view, link.mention.start, link.mention.end) for link in cement[level]]
-    acuity, spans["acuity"] = _acuity(
-        level, by_label["acuity"], by_label["fracture"], spans["marrow_edema"], edema, augmented
-    )
+    acuity, spans["acuity"] = _acuity(level, by_label["acuity"], by_sentence, spans["marrow_edema"], edema, augmented)
     if acuity is None:
         acuity = "indeterminate"
     height, spans["height_loss_percent"] = _height(level, by_label["percent"], only)
@@ -675,8 +678,14 @@ _ACUITY_RANK = {"acute": 0, "subacute": 1, "chronic": 2, "indeterminate": 3}
 
 
 def _acuity(
-    level: Level, links: Sequence[Link], fractures: Sequence[Link], edema_spans: list[Span], edema: str, augmented: bool
+    level: Level,
+    links: Sequence[Link],
+    fractures: Mapping[int, Sequence[Link]],
+    edema_spans: list[Span],
+    edema: str,
+    augmented: bool,
 ) -> tuple[str | None, list[Span]]:
+    """The age of one fracture; ``fractures`` by sentence, since a word of age counts more beside its fracture."""
     stated: dict[int, list[tuple[int, int, int, str, Link]]] = defaultdict(list)
     for link in links:
         mention = link.mention
@@ -733,19 +742,18 @@ def _acuity(
     return None, []
 
 
-def _near_fracture(link: Link, fractures: Sequence[Link]) -> int:
+def _near_fracture(link: Link, fractures: Mapping[int, Sequence[Link]]) -> int:
     return min(
         (
             min(abs(other.mention.start - link.mention.end), abs(link.mention.start - other.mention.end))
-            for other in fractures
-            if other.order == link.order
+            for other in fractures.get(link.order, ())
         ),
         default=99,
     )
 
 
-def _hedged_fracture(link: Link, fractures: Sequence[Link]) -> bool:
-    return any(other.order == link.order and other.mention.hedged for other in fractures)
+def _hedged_fracture(link: Link, fractures: Mapping[int, Sequence[Link]]) -> bool:
+    return any(other.mention.hedged for other in fractures.get(link.order, ()))
 
 
 def _other_subject(link: Link) -> bool:

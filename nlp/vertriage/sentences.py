@@ -14,6 +14,7 @@ PyRuSH, medspaCy's sentence splitter, takes about nine tenths of default medspaC
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vertriage.lexicon import word_list
@@ -122,6 +123,8 @@ _CELL = re.compile(r"[^\s|](?:[^\t|]*?[^\s|])??(?=\s{2,}|\t|\s*\||\s*$)")
 
 def _cells(text: str, start: int, end: int) -> list[tuple[str, int, int]]:
     """The cells of a table row set with tabs, bars or runs of blanks: text and offsets."""
+    if end - start > 400:
+        return []  # no row of a table, and the search for its cells would look at every pair of blanks
     return [(match.group(), match.start(), match.end()) for match in _CELL.finditer(text, start, end)]
 
 
@@ -160,6 +163,15 @@ def _continues(text: str, previous: tuple[int, int], line: tuple[int, int], widt
         number = re.match(r"\s*(\d{1,2})[.)](?!\d)", body)
         if not number or not _OPEN_END.search(before) or before.rstrip().endswith("-"):
             return False
+    words = stripped.split()
+    if (
+        len(words) <= 2
+        and stripped.endswith(".")
+        and before.rstrip()[-1:].isalpha()
+        and not _label(body)
+        and len(before) > 12
+    ):
+        return True  # the last word of a sentence in capitals
     if stripped[:1].islower() and not before.rstrip().endswith(":"):
         return True
     if _LEVEL_LINE.match(body) and not _OPEN_END.search(before):
@@ -209,7 +221,21 @@ def _split(text: str, segment: list[int], section: SectionName, paragraph: int, 
     cuts.append(end)
     for lo, hi in zip(cuts, cuts[1:], strict=False):
         for a, b in _items(text, lo, hi):
-            _emit(text, a, b, section, paragraph, indent, out)
+            for c, d in _bounded(text, a, b):
+                _emit(text, c, d, section, paragraph, indent, out)
+
+
+_LONGEST = 3000
+"""Characters; what has no full stop for so long is no sentence, and the rules look at every pair of its words."""
+
+
+def _bounded(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    while end - start > _LONGEST:
+        cut = text.rfind(" ", start, start + _LONGEST)
+        cut = cut if cut > start else start + _LONGEST
+        yield start, cut
+        start = cut
+    yield start, end
 
 
 def _items(text: str, start: int, end: int) -> list[tuple[int, int]]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vertriage.levels import LevelGroup
-from vertriage.lexicon import Entry, Lexicon
+from vertriage.lexicon import Entry, Lexicon, shipped
 from vertriage.sentences import Sentence
 from vertriage.tokenizer import LEVEL, MARK, NUMBER, Tokens
 
@@ -332,7 +332,10 @@ def _row_words(
         anchor = cell.first_token[0]
         lead: list[str] = []
         if number:
-            lead = [";", *heading.lower().replace("/", " / ").replace("(%)", "").replace("-", " ").split()]
+            lead = [
+                ";",
+                *map(shipped().spell, heading.lower().replace("/", " / ").replace("(%)", "").replace("-", " ").split()),
+            ]
             if cell.words[0] in _BARE_VALUES:
                 lead.append(":")
                 if cell.words[0] in ("-", "0", "n"):

@@ -133,7 +133,6 @@ def test_no_model_is_needed(nlp: Language) -> None:
     assert nlp.vocab.vectors.n_keys == 0
 
 
-
 def test_importing_the_reader_does_not_import_medspacy() -> None:
     code = "import sys, vertriage.pipeline; sys.exit('medspacy' in sys.modules)"
     root = Path(__file__).resolve().parents[2]
