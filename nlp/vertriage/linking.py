@@ -42,8 +42,8 @@ _PREPOSITIONS = frozenset(
 )
 _BLOCKS = frozenset(
     ", ; : ( ) - . but with without which that while whereas than versus compared relative like unlike similar "
-    "from above below no not who where when although though however than causing resulting containing other except apart save "
-    "besides".split()
+    "from above below no not who where when although though however than causing resulting containing other "
+    "except apart save besides".split()
 )
 _COPULAS = frozenset("is are was were has have been being remain remains appear seen".split())
 _SIDES = frozenset(
