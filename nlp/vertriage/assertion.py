@@ -143,7 +143,8 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             start = _quantifier_start(words, cue) if cue.attrs.get("quantifier") else cue.end
             stop = _forward_stop(words, cue, start, starts, ends, excepts)
             for mention in view.mentions:
-                if start <= mention.start < stop:
+                # "none of the walls is displaced": the finding itself begins before the verb
+                if start <= mention.start < stop or cue.end <= mention.start < start < mention.end:
                     _mark(mention, label, history)
         else:
             if (
@@ -162,10 +163,10 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             ):
                 continue  # "Epidural space: no abscess" is no value of the label
             lo = _backward_start(words, cue, starts, ends)
-            if reach := cue.attrs.get("reach"):
-                lo = max(lo, cue.start - int(reach))
+            reach = int(cue.attrs.get("reach") or len(words))
             for mention in view.mentions:
-                if lo <= mention.start and mention.end <= cue.start:
+                near = mention.start >= cue.start - reach or mention.end == cue.start
+                if near and lo <= mention.start and mention.end <= cue.start:
                     _mark(mention, label, history)
 
 

@@ -43,7 +43,7 @@ from vertriage.reading import iter_spans, read_fractures
 from vertriage.sections import Section, SectionRules, find_sections, section_rules
 from vertriage.sentences import Sentence, find_sentences
 from vertriage.targets import SentenceWords, match_targets, sentence_words
-from vertriage.tokenizer import ReportTokenizer, Tokens, tokenize
+from vertriage.tokenizer import Tokens, tokenize
 from vertriage.types import ClinicalFacts, ContextReading, Evidence, ReportMeta, ReportReading
 
 __all__ = ["Parsed", "Reader", "build_pipeline", "parse"]
@@ -363,8 +363,7 @@ def build_pipeline(lexicons: Path | str | None = None) -> Language:
     Raises:
         LexiconError: the folder or a file in it cannot be used.
     """
-    nlp = spacy.blank("en")
-    nlp.tokenizer = ReportTokenizer(nlp.vocab)
+    nlp = spacy.blank("en", config={"nlp": {"tokenizer": {"@tokenizers": "vertriage.ReportTokenizer.v1"}}})
     config = {"lexicons": None if lexicons is None else str(lexicons)}
     for factory in _COMPONENTS:
         nlp.add_pipe(factory, config=config)

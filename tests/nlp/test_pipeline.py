@@ -113,7 +113,6 @@ def test_to_disk_and_back(nlp: Language, tmp_path: Path) -> None:
     assert again(TEXT)._.reading.model_dump() == nlp(TEXT)._.reading.model_dump()
 
 
-@pytest.mark.xfail(strict=False)  # the saved configuration does not name the tokenizer's factory
 def test_load_from_disk(nlp: Language, tmp_path: Path) -> None:
     nlp.to_disk(tmp_path / "pipeline")
     again = spacy.load(tmp_path / "pipeline")
