@@ -31,6 +31,7 @@ _GOES_ON = (
     "above|below|with|for|to|by|from|that|which|would|should|could|has|have|section|item|items|called|phoned|or|but|can|do|does|not|will"
 )
 _LEVEL = re.compile(r"\b(?:[TDL]|Th|LV|DV)-?\d{1,2}\b")
+_SENTENCE_END = re.compile(r"(?<=[A-Za-z]{3})\.\s+(?=[A-Z0-9])")
 _SHORT = {"title", "history", "technique", "comparison"}
 """Sections that a blank line ends when no later heading opens the findings."""
 
@@ -74,6 +75,7 @@ class SectionRules:
         openings = "|".join(content["history_openings"])
         self.history_opening = re.compile(rf"\s*(?:{openings})", re.IGNORECASE)
         self.exam_line = re.compile(content["exam_line"], re.IGNORECASE)
+        self.exam_prose = re.compile(content["exam_prose"], re.IGNORECASE)
 
 
 @lru_cache(maxsize=8)
@@ -179,14 +181,24 @@ def _unheaded(
             line_end = body.find("\n")
             line = body if line_end < 0 else body[:line_end]
             exam = rules.exam_line.match(line)
-            if exam and ":" not in line[exam.end() : -1] and len(line) < 130 and not _is_prose(line):
+            if exam and (sentence := _SENTENCE_END.search(line, max(exam.end() - 1, 0))):
+                line = line[: sentence.start() + 1]  # "MRI lumbar spine. Fracture of L1 with edema."
+            alone = not (text[lo + len(line) : end].strip() or end < len(text) or sections)
+            if (
+                exam
+                and ":" not in line[exam.end() : -1]
+                and len(line) < 130
+                and not _is_prose(line, rules)
+                and not alone
+            ):
                 cut = lo + len(line)
                 sections.append(Section("title", lo, cut))
                 while body[cut - lo :].strip():
                     rest = body[cut - lo :].lstrip("\n")
                     cut = hi - len(rest)
                     nxt = rest.split("\n", 1)[0]
-                    if rules.exam_line.match(nxt) and len(nxt) < 130 and not _is_prose(nxt) and ":" not in nxt[:-1]:
+                    titled = rules.exam_line.match(nxt) and not _is_prose(nxt, rules)
+                    if titled and len(nxt) < 130 and ":" not in nxt[:-1]:
                         sections.append(Section("title", cut, cut + len(nxt)))
                         cut += len(nxt)
                         continue
@@ -216,8 +228,8 @@ def _unheaded(
     return sections
 
 
-def _is_prose(line: str) -> bool:
-    return line.rstrip().endswith(".") and len(line.split()) > 9
+def _is_prose(line: str, rules: SectionRules) -> bool:
+    return line.rstrip().endswith(".") and len(line.split()) > 9 or bool(rules.exam_prose.search(line))
 
 
 def section_at(sections: list[Section], offset: int) -> SectionName:
