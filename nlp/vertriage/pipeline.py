@@ -243,7 +243,8 @@ class SentencesComponent(_Component):
     """``doc._.report_sentences`` and spaCy's own sentence starts."""
 
     def __call__(self, doc: Doc) -> Doc:
-        sections = doc._.sections if doc._.sections is not None else self.stages.sections(doc.text)
+        # medspaCy registers the same attribute with an empty list as its default
+        sections = doc._.sections or self.stages.sections(doc.text)
         doc._.report_sentences = sentences = find_sentences(doc.text, sections)
         starts = {sentence.start for sentence in sentences}
         for token in doc:

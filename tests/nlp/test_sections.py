@@ -148,3 +148,31 @@ def test_sections_are_in_order_and_do_not_overlap(text: str) -> None:
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(LexiconError, match=r"sections\.yaml"):
         SectionRules(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MRI. L3 pathologic fracture.",
+        "MRI shows L3 compression fracture.",
+        "MRI L3 compression fracture with edema.\nNo retropulsion.",
+        "X-ray of the lumbar spine shows wedging of L3.",
+        "MRI lumbar spine. L3 fracture.",
+        "CT LUMBAR SPINE. L3 FRACTURE, NO RETROPULSION.",
+    ],
+)
+def test_a_first_line_that_says_what_was_found_is_no_title(text: str) -> None:
+    assert section_at(find_sections(text), text.index("3")) == "findings"
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "MRI LUMBAR SPINE WITHOUT CONTRAST",
+        "MRI of the lumbar spine for L3 fracture.",
+        "CT L-SPINE - L3 FRACTURE FOLLOW-UP",
+        "MRI L.S. SPINE",
+    ],
+)
+def test_a_first_line_that_names_the_examination_is_the_title(title: str) -> None:
+    assert named(f"{title}\nNo fracture.") == {"title": title, "findings": "No fracture."}
