@@ -9,8 +9,8 @@ for a line that names the examination and an opening paragraph that reads like a
 [('history', ' Pain.\\n'), ('findings', ' L1 fracture.\\n'), ('impression', ' As above.')]
 
 medspaCy's ``Sectionizer`` does the same job from the same kind of rules, and finds the same plain headings
-(``python -m benchmarks.components``: 1.0 ms a report with our headings, 0.4 ms here). It is not used because it needs the
-text tokenised first, cannot tell a heading from the same word inside a line that an export has unwrapped, and does not
+(``python -m benchmarks.components``: 1.0 ms a report with our headings, 0.4 ms here). It is not used because it needs
+the text tokenised first, cannot tell a heading from the same word inside a line that an export has unwrapped, and does not
 split a report without headings.
 """
 
@@ -114,7 +114,19 @@ def find_sections(text: str, rules: SectionRules | None = None) -> list[Section]
                 sections += _unheaded(folded, cut, end, rules, opening=name == "title")
         else:
             sections.append(Section(name, body, end))
+    if sections and sections[-1].name == "title" and all(section.name in _SHORT for section in sections):
+        sections[-1:] = _findings_in_title(folded, sections[-1])
     return sections
+
+
+def _findings_in_title(text: str, title: Section) -> list[Section]:
+    """ "EXAM: MRI lumbar spine. L1 fracture.", and no more: what follows the name of the examination was found."""
+    body = text[title.start : title.end]
+    line_end = re.search(r"\S[ \t]*\n(?=[^\n]*\S)", body)
+    ends = [match.end() for match in (line_end, _SENTENCE_END.search(body)) if match]
+    cut = title.start + min(ends, default=0)
+    found = Section("findings", cut, title.end)
+    return [Section("title", title.start, cut), found] if ends else [found]
 
 
 _SENTENCE_START = re.compile(r"(?<=[.?!;:)\]*])[ \t*]+(?=[A-Z])|[ \t](?=[A-Z][A-Z /]{3,40}:)")

@@ -176,3 +176,15 @@ def test_a_first_line_that_says_what_was_found_is_no_title(text: str) -> None:
 )
 def test_a_first_line_that_names_the_examination_is_the_title(title: str) -> None:
     assert named(f"{title}\nNo fracture.") == {"title": title, "findings": "No fracture."}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "EXAM: MRI thoracic spine. T3 acute fracture.",
+        "Study: MRI L-spine\nL3 fracture.",
+        "EXAM: CT L3 FRACTURE WITH CLEFT",
+    ],
+)
+def test_findings_under_the_heading_of_the_examination_are_not_lost(text: str) -> None:
+    assert section_at(find_sections(text), text.index("3")) == "findings"
