@@ -8,9 +8,9 @@ for a line that names the examination and an opening paragraph that reads like a
 ...  for s in find_sections(text)]
 [('history', ' Pain.\\n'), ('findings', ' L1 fracture.\\n'), ('impression', ' As above.')]
 
-medspaCy's ``Sectionizer`` does the same job from the same kind of rules, and finds the same plain headings
-(``python -m benchmarks.components``: 1.0 ms a report with our headings, 0.4 ms here). It is not used because it needs
-the text tokenised first, cannot tell a heading from the same word inside a line that an export has unwrapped, and does not
+medspaCy's ``Sectionizer`` does the same job from the same kind of rules, and finds the same plain headings (``python
+-m benchmarks.components``: 1.0 ms a report with our headings, 0.4 ms here). It is not used because it needs the text
+tokenised first, cannot tell a heading from the same word inside a line that an export has unwrapped, and does not
 split a report without headings.
 """
 
