@@ -76,6 +76,7 @@ class SectionRules:
         openings = "|".join(content["history_openings"])
         self.history_opening = re.compile(rf"\s*(?:{openings})", re.IGNORECASE)
         self.exam_line = re.compile(content["exam_line"], re.IGNORECASE)
+        self.line_start_only = frozenset(content["line_start_only"])
         self.exam_prose = re.compile(content["exam_prose"], re.IGNORECASE)
 
 
@@ -152,7 +153,7 @@ def _headings(text: str, rules: SectionRules) -> list[tuple[SectionName, int, in
         if text.find(":", at, at + 130) < 0:
             continue
         match = rules.inline.match(text, at)
-        if match is not None and match.end() not in found:
+        if match is not None and match.end() not in found and _key(match.group("h")) not in rules.line_start_only:
             found[match.end()] = (rules.name_of[_key(match.group("h"))], at, match.end())
     for match in rules.spoken.finditer(text):
         prose = match.group("h")[0].isupper() and text[match.end() : match.end() + 1].islower() and not text.islower()

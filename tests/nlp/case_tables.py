@@ -58,7 +58,7 @@ def load_cases(*names: str) -> list[Case]:
 def params(*names: str) -> list[Any]:
     """The cases as pytest parameters; a known failure is an expected one."""
     return [
-        pytest.param(case, id=case.name, marks=[pytest.mark.xfail(strict=False)] if case.known_failure else [])
+        pytest.param(case, id=case.name, marks=[pytest.mark.xfail(strict=True)] if case.known_failure else [])
         for case in load_cases(*names)
     ]
 

@@ -188,3 +188,7 @@ def test_a_first_line_that_names_the_examination_is_the_title(title: str) -> Non
 )
 def test_findings_under_the_heading_of_the_examination_are_not_lost(text: str) -> None:
     assert section_at(find_sections(text), text.index("3")) == "findings"
+
+
+def test_a_vertebral_body_in_capitals_is_no_heading() -> None:
+    assert "VERTEBRAL BODY: COLLAPSE" in named("FINDINGS:\n- L3 VERTEBRAL BODY: COLLAPSE.\n")["findings"]
