@@ -19,22 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vertriage.lexicon import word_list
 from vertriage.targets import Mention, SentenceWords
 
-VERBS = frozenset(
-    "is are was were has have had show showed shows demonstrate demonstrated contain contained appear appeared "
-    "remain remained lie lay measure measured extend extended reveal revealed exhibit exhibited lose lost "
-    "display retain retained return returned occupy involve enhance abut indent narrow compress displace cause "
-    "produce result represent reflect suggest indicate raise favor end terminate reach touch contact efface "
-    "flatten seem seems does do can cannot may might could should would will follow correspond encroach "
-    "project bulge protrude replace destroy".split()
-)
-"""Finite verbs after which a clause of its own is assumed; past forms that double as participles are left out."""
+VERBS = word_list("finite_verbs")
 
-_PERCEIVED = frozenset(
-    "seen identified present demonstrated evident visible visualized detected appreciated noted found observed "
-    "apparent shown".split()
-)
+_PERCEIVED = word_list("perceived")
 _HARD_STOPS = frozenset([";", "."])
 _QUANTIFIED_NOUNS = 6
 
@@ -171,10 +161,7 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
                     _mark(mention, label, history)
 
 
-_ALWAYS_ASKS = frozenset(
-    "rule r ro evaluate evaluation assess assessment look looking check screen screening investigate whether "
-    "would".split()
-)
+_ALWAYS_ASKS = word_list("always_asks")
 _AFTER_VALUE = frozenset(". ; , ) (".split())
 
 
@@ -264,10 +251,7 @@ def _forward_stop(
     return min(stop, start + int(reach)) if reach else stop
 
 
-_FRESH = frozenset(
-    "there with mild moderate severe marked minimal small new acute chronic old stable unchanged normal "
-    "preserved intact associated approximately about the previous prior known history status post on".split()
-)
+_FRESH = word_list("fresh_phrase")
 
 
 _NEGATIVES = frozenset(["no", "or", "nor"])

@@ -26,6 +26,12 @@ _T_SCORE = Entry("t_score")
 _FAMILY = word_list("family")
 _UNSURE = word_list("unsure")
 _WORRY = word_list("worry")
+_KNOWN_BY = word_list("known_by")
+_NEW_SUSPICION = word_list("new_suspicion")
+_NOT_KNOWN = word_list("not_known")
+_CLINICAL = word_list("clinical")
+_DEGENERATIVE_CAUSES = word_list("degenerative_causes")
+_FRACTURE_CAUSES = word_list("fracture_causes")
 
 
 def read_context(
@@ -231,79 +237,20 @@ def _known_malignancy(
         elif section in ("comparison", "title"):
             if any(w in ("known", "metastasis", "myeloma") for w in words) and section == "comparison":
                 present.append((mention, view))
-        elif any(
-            w
-            in (
-                "known",
-                "history",
-                "treated",
-                "oncologic",
-                "status",
-                "relapse",
-                "relapsed",
-                "progression",
-                "progressive",
-                "stable",
-                "again",
-                "recurrent",
-                "resected",
-                "remission",
-                "given",
-                "previous",
-                "prior",
-                "previously",
-                "surveillance",
-                "response",
-                "recurrence",
-            )
-            for w in words
-        ) and words[mention.start] not in ("tumor", "neoplasm", "primary", "malignancy"):
-            if (
-                not any(
-                    w
-                    in (
-                        "suspicious",
-                        "concerning",
-                        "suggestive",
-                        "worrisome",
-                        "likely",
-                        "probable",
-                        "consistent",
-                        "keeping",
-                        "compatible",
-                        "new",
-                        "differential",
-                    )
-                    for w in words
-                )
-                or "known" in words
-                or "history" in words
-            ):
+        elif any(w in _KNOWN_BY for w in words) and words[mention.start] not in (
+            "tumor",
+            "neoplasm",
+            "primary",
+            "malignancy",
+        ):
+            if not any(w in _NEW_SUSPICION for w in words) or "known" in words or "history" in words:
                 present.append((mention, view))
         elif (
             words[mention.start] in ("metastasis", "metastatic")
             and not any(w in _UNSURE for w in words)
             or words[mention.start] in ("mastectomy", "prostatectomy", "lumpectomy")
             or words[mention.start] in ("myeloma", "lymphoma", "leukemia")
-            and not any(
-                w in _WORRY
-                or w
-                in (
-                    "suspicious",
-                    "concerning",
-                    "consistent",
-                    "or",
-                    "versus",
-                    "differential",
-                    "include",
-                    "screen",
-                    "work",
-                    "exclude",
-                    "workup",
-                    "protein",
-                )
-                for w in words
-            )
+            and not any(w in _WORRY or w in _NOT_KNOWN for w in words)
         ):
             present.append((mention, view))
     if present:
@@ -456,34 +403,7 @@ def _neurologic_deficit(
 
 def _clinical(view: SentenceWords) -> bool:
     """A sentence outside the history that speaks of the patient, not of the images."""
-    return any(
-        w
-        in (
-            "patient",
-            "clinical",
-            "clinically",
-            "presenting",
-            "present",
-            "presents",
-            "presentation",
-            "symptom",
-            "symptoms",
-            "deficit",
-            "weakness",
-            "leg",
-            "bilateral",
-            "numbness",
-            "retention",
-            "paraparesis",
-            "paraplegia",
-            "incontinence",
-            "cauda",
-            "examination",
-            "foot",
-            "neurologic",
-        )
-        for w in view.words
-    )
+    return any(w in _CLINICAL for w in view.words)
 
 
 def _neural_compression(
@@ -535,42 +455,7 @@ def _elsewhere(view: SentenceWords, mention: Mention, levels: set[str | None]) -
     discs = [group for _, group in view.groups if group.part == "disc"]
     if discs and not any(level in levels for group in discs for level in group.levels):
         return True
-    causes = (
-        "disc",
-        "protrusion",
-        "extrusion",
-        "herniation",
-        "osteophyte",
-        "spondylosis",
-        "spondylotic",
-        "ligamentum",
-        "facet",
-        "cyst",
-        "bulge",
-        "degenerative",
-        "<disc>",
-        "spondylolisthesis",
-        "anterolisthesis",
-    )
-    other = (
-        "fragment",
-        "retropulsion",
-        "retropulsed",
-        "fracture",
-        "tumor",
-        "epidural",
-        "abscess",
-        "mass",
-        "collapse",
-        "vertebral",
-        "metastasis",
-        "hematoma",
-        "kyphosis",
-        "<level>",
-        "body",
-        "corner",
-    )
-    return any(word in causes for word in words) and not any(word in other for word in words)
+    return not _DEGENERATIVE_CAUSES.isdisjoint(words) and _FRACTURE_CAUSES.isdisjoint(words)
 
 
 def _radiculopathy(

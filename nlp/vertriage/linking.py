@@ -46,10 +46,7 @@ _BLOCKS = frozenset(
     "except apart save besides".split()
 )
 _COPULAS = frozenset("is are was were has have been being remain remains appear seen".split())
-_SIDES = frozenset(
-    "posterior anterior inferior superior lower upper left right central middle mid lateral medial caudal "
-    "cranial both posteroinferior ventral dorsal marrow vertebral".split()
-)
+_SIDES = word_list("sides")
 _APPOSITION = frozenset(
     ", . presumed presumably approximately likely probably possibly level at about labelled labeled called "
     "designated".split()
@@ -59,14 +56,7 @@ _DIFFUSE = word_list("diffuse")
 _ONE_BODY = word_list("one_body")
 _NEVER_OF_A_DISC = frozenset("percent fracture marrow_edema cleft".split())
 _DETERMINERS = frozenset("and or the a an there this these that its their".split())
-_FILLERS = frozenset(
-    "of at in the also as well both with to a an lesser extent degree less more less acute subacute chronic "
-    "old new recent remote healed healing stable mild moderate severe minor marked slight minimal prior "
-    "possible probable known unchanged level vertebra vertebral body vertebral_body together along possibly "
-    "probably likely previous early milder and & + or plus , / further additionally again similarly "
-    "longstanding partial evolving treated cemented <percent> reaching about approximately by somewhat age "
-    "indeterminate lower upper nearly all most half entire part much almost".split()
-)
+_FILLERS = word_list("list_fillers")
 _DISC_NOUNS = word_list("disc_nouns")
 
 
@@ -453,11 +443,7 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
     return Place(cue.start, cue.end, levels, how)
 
 
-_AFTER_REFERENCE = frozenset(
-    ", . ; ) ( : of with without at being having now acute chronic old stable also again still about "
-    "approximately <percent> and not no in measuring showing demonstrating unchanged new recent healed "
-    "subacute lost collapsed".split()
-)
+_AFTER_REFERENCE = word_list("after_reference")
 
 
 def _last_list(before: Sequence[Place], state: Discourse) -> list[str]:
