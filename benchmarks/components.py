@@ -16,21 +16,27 @@ simple language the same way. It is no measure of quality: that is what ``vertri
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import spacy
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.throughput import GOLD, Report, bind_to_one_core, describe_machine, load_medspacy, load_reports
+from benchmarks.throughput import (
+    GOLD,
+    Report,
+    argument_parser,
+    bind_to_one_core,
+    describe_machine,
+    load_medspacy,
+    load_reports,
+)
 from vertriage import pipeline
 from vertriage.lexicon import lexicon_dir, load_yaml
 from vertriage.linking import FINDINGS
@@ -372,12 +378,7 @@ def _headed_truth(report: str) -> list[tuple[str, str]]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser("python -m benchmarks.components", description=__doc__.partition("\n")[0])
-    parser.add_argument("gold", nargs="*", type=Path, help="reports to time; default reports/gold/*.jsonl")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--limit", type=int, help="only the first N reports")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args(arguments)
+    options = argument_parser("components", __doc__).parse_args(arguments)
     reports = load_reports(options.gold or sorted(GOLD.glob("*.jsonl")), options.limit)
     measured = costs(reports, options.rounds)
     agreed, differing = agreements()

@@ -295,13 +295,19 @@ def show(result: Result, console: Console) -> None:
     console.print(", ".join(f"{name} {value}" for name, value in result.machine.items()))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser("python -m benchmarks.throughput", description=__doc__.partition("\n")[0])
-    parser.add_argument("gold", nargs="*", type=Path, help="annotated reports; default reports/gold/*.jsonl")
+def argument_parser(module: str, about: str) -> argparse.ArgumentParser:
+    """The options that every benchmark takes."""
+    parser = argparse.ArgumentParser(f"python -m benchmarks.{module}", description=about.partition("\n")[0])
+    parser.add_argument("gold", nargs="*", type=Path, help="reports to time; default reports/gold/*.jsonl")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--limit", type=int, help="only the first N reports")
     parser.add_argument("--json", action="store_true")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    parser = argument_parser("throughput", __doc__)
     parser.add_argument("--check", type=float, metavar="RATIO", help="exit status 1 when reading is slower than this")
     options = parser.parse_args(arguments)
     reports = load_reports(options.gold or sorted(GOLD.glob("*.jsonl")), options.limit)

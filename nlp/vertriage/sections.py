@@ -76,6 +76,8 @@ class SectionRules:
         openings = "|".join(content["history_openings"])
         self.history_opening = re.compile(rf"\s*(?:{openings})", re.IGNORECASE)
         self.exam_line = re.compile(content["exam_line"], re.IGNORECASE)
+        self.describes_spine = re.compile(content["describes_spine"], re.IGNORECASE)
+        self.history_sentence = re.compile(content["history_sentence"], re.IGNORECASE)
         self.line_start_only = frozenset(content["line_start_only"])
         self.exam_prose = re.compile(content["exam_prose"], re.IGNORECASE)
 
@@ -117,6 +119,8 @@ def find_sections(text: str, rules: SectionRules | None = None) -> list[Section]
             sections.append(Section(name, body, end))
     if sections and sections[-1].name == "title" and all(section.name in _SHORT for section in sections):
         sections[-1:] = _findings_in_title(folded, sections[-1])
+    elif sections and sections[-1].name == "history" and all(section.name in _SHORT for section in sections):
+        sections[-1:] = _findings_in_history(folded, sections[-1], rules)
     return sections
 
 
@@ -128,6 +132,16 @@ def _findings_in_title(text: str, title: Section) -> list[Section]:
     cut = title.start + min(ends, default=0)
     found = Section("findings", cut, title.end)
     return [Section("title", title.start, cut), found] if ends else [found]
+
+
+def _findings_in_history(text: str, history: Section, rules: SectionRules) -> list[Section]:
+    """ "Clinical: pain. T12 is wedged.", and no more: what was found begins where the spine is described."""
+    for end in _SENTENCE_END.finditer(text, history.start, history.end):
+        following = _SENTENCE_END.search(text, end.end(), history.end)
+        sentence = text[end.end() : following.end() if following else history.end]
+        if rules.describes_spine.search(sentence) and not rules.history_sentence.search(sentence):
+            return [Section("history", history.start, end.end()), Section("findings", end.end(), history.end)]
+    return [history]
 
 
 _SENTENCE_START = re.compile(r"(?<=[.?!;:)\]*])[ \t*]+(?=[A-Z])|[ \t](?=[A-Z][A-Z /]{3,40}:)")

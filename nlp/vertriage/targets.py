@@ -131,33 +131,22 @@ def sentence_words(
             continue
         word = spelled[at]
         token_kind = kind[at]
-        if token_kind == NUMBER:
-            stop, value = _percent(tokens, spelled, at, hi)
-            if value is None and _in_percent_list(tokens, spelled, at, hi):
-                stop, value = at + 1, _number(word)
+        if token_kind == NUMBER or word in _NUMBER_WORDS:
+            stop, value = _stated_percent(tokens, spelled, words, at, hi)
             if value is not None:
+                first_at = at
                 if words and words[-1] in _MORE:
                     words.pop()
                     first_at = first.pop()
                     last.pop()
-                else:
-                    first_at = at
                 result.percents.append(Percent(len(words), value))
                 words.append("<percent>")
                 first.append(first_at)
                 last.append(stop - 1)
                 at = stop
                 continue
+        if token_kind == NUMBER:
             word = word if len(word) == 1 else "<number>"
-        elif word in _NUMBER_WORDS:
-            stop, value = _spoken_percent(spelled, at, hi)
-            if value is not None:
-                result.percents.append(Percent(len(words), value))
-                words.append("<percent>")
-                first.append(at)
-                last.append(stop - 1)
-                at = stop
-                continue
         elif token_kind == MARK:
             if word == "-" or word == "--":
                 tight_left = at > lo and end[at - 1] == start[at]
@@ -239,6 +228,18 @@ def sentence_words(
         at += 1
     result.offsets = [start[token] for token in first]
     return result
+
+
+def _stated_percent(
+    tokens: Tokens, spelled: Sequence[str], words: Sequence[str], at: int, hi: int
+) -> tuple[int, float | None]:
+    """The percentage that starts at a token, in figures or in words: (token after it, value), or (at, None)."""
+    if tokens.kind[at] == NUMBER:
+        stop, value = _percent(tokens, spelled, at, hi)
+        if value is None and (_in_percent_list(tokens, spelled, at, hi) or _announced(tokens, spelled, words, at, hi)):
+            return at + 1, _number(spelled[at])
+        return stop, value
+    return _spoken_percent(spelled, at, hi)
 
 
 def _percent(tokens: Tokens, spelled: Sequence[str], at: int, hi: int) -> tuple[int, float | None]:
@@ -378,6 +379,16 @@ def _in_percent_list(tokens: Tokens, spelled: Sequence[str], at: int, hi: int) -
         step += 1
         seen += 1
     return False
+
+
+def _announced(tokens: Tokens, spelled: Sequence[str], words: Sequence[str], at: int, hi: int) -> bool:
+    """ "the percentage losses are 20, 15 and 35": a word names the unit of the numbers that follow."""
+    lead = words[-12:]
+    if "percentage" not in lead:
+        return False
+    if "." in lead or ";" in lead or (_number(spelled[at]) or 0) < 5:
+        return False
+    return at + 1 >= hi or tokens.kind[at + 1] == MARK or spelled[at + 1] in _BETWEEN_NUMBERS
 
 
 def _from_before(spelled: Sequence[str], at: int) -> bool:
