@@ -136,6 +136,12 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             for mention in view.mentions:
                 # "none of the walls is displaced": the finding itself begins before the verb
                 if start <= mention.start < stop or cue.end <= mention.start < start < mention.end:
+                    if (
+                        mention.label in ("fracture", "augmented")
+                        and label != "question"
+                        and _presupposed(view, cue, mention)
+                    ):
+                        continue
                     _mark(mention, label, history)
         else:
             if (
@@ -161,6 +167,40 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
                     _mark(mention, label, history)
 
 
+def _presupposed(view: SentenceWords, cue: Mention, mention: Mention) -> bool:
+    """ "No edema in the collapsed T6 vertebra", "neither of the fractures shows edema": the fracture itself is a fact.
+
+    It is when a definite noun phrase holds it, behind a preposition and something else that is denied or hedged.
+    """
+    words = view.words
+    if cue.attrs.get("quantifier"):
+        return _subject_of_verb(words, mention.end)
+    at = mention.start - 1
+    named = words[mention.end : mention.end + 1] == ["<level>"]
+    while at >= cue.end and at > mention.start - 8 and (words[at] in _NOUN_PHRASE or words[at][-2:] in ("ed", "ly")):
+        named = named or words[at] == "<level>"
+        at -= 1
+    if at <= cue.end - 1:
+        return False
+    if words[at] in _DEFINITE:
+        return at - 1 > cue.end and words[at - 1] in _RELATES or at > cue.end and words[at - 1] == "that"
+    return named and at > cue.end and words[at] in _RELATES
+
+
+def _subject_of_verb(words: Sequence[str], at: int) -> bool:
+    """Whether the words before ``at`` are the subject of a verb that says more than that they are seen."""
+    for index in range(at, min(len(words), at + 12)):
+        if words[index] in (";", ".", "nor"):
+            return False
+        if words[index] in VERBS:
+            seen = any(word in _PERCEIVED for word in words[index + 1 : index + 3])
+            return not (seen and words[index] in ("is", "are", "was", "were"))
+    return False
+
+
+_NOUN_PHRASE = word_list("noun_phrase")
+_DEFINITE = frozenset("the this that these those its both either each any their his her".split())
+_RELATES = word_list("relates")
 _ALWAYS_ASKS = word_list("always_asks")
 _AFTER_VALUE = frozenset(". ; , ) (".split())
 
@@ -247,6 +287,8 @@ def _forward_stop(
             return at
         if word == "," and at + 1 < stop and cue.label == "negation" and _positive_list(words, at, stop):
             return at
+        if word in (",", "and") and at + 1 < stop and words[at + 1] in _PREDICATES and words[start] not in _PREDICATES:
+            return at  # "without residual fat, hyperintense on STIR"
     reach = cue.attrs.get("reach")
     return min(stop, start + int(reach)) if reach else stop
 
@@ -254,6 +296,7 @@ def _forward_stop(
 _FRESH = word_list("fresh_phrase")
 
 
+_PREDICATES = word_list("predicates")
 _NEGATIVES = frozenset(["no", "or", "nor"])
 
 

@@ -270,6 +270,8 @@ def _is_sequence(tokens: Tokens, words: list[str], at: int) -> bool:
         return True
     if before in ("in", "on") and (word(at - 2) in _SEQUENCE_BEFORE or word(at - 2) in _SEQUENCE_AFTER):
         return True
+    if after == ":" and after2 in _SEQUENCE_AFTER and after2 not in _VERTEBRA_AFTER:
+        return True  # "T1: hypointense band"
     if after in (":", "--") or after == "-" and tokens.start[at + 1] > tokens.end[at]:
         return False
     # "at T2", "of T1", "in T2 and T3" name a vertebra; a bare "T1" in a list of two is a pair of sequences.

@@ -19,16 +19,27 @@ Lists of percentages are dealt out over lists of levels ("T8 and L1 ... 30% and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from vertriage.assertion import VERBS, clause_starts
-from vertriage.levels import LevelGroup, level_range, neighbor
+from vertriage.ellipsis import Chosen, alike, elliptic, only, own_age, spare
 from vertriage.lexicon import Entry, word_list
+from vertriage.places import (
+    BLOCKS,
+    EVERY,
+    FILLERS,
+    FOCUS,
+    HEADING,
+    NAMED,
+    PREPOSITIONS,
+    REFERENCE,
+    REMAINING,
+    Discourse,
+    Place,
+    find_places,
+)
 from vertriage.targets import Mention, SentenceWords
-
-NAMED, REFERENCE, HEADING, FOCUS, EVERY, REMAINING = 5, 4, 3, 2, 1, 0
-"""How a finding was linked, from the surest down. ``EVERY``: all fractures of the report; ``REMAINING``: all others."""
 
 FINDINGS = frozenset(
     "fracture marrow_edema cleft cleft_content retropulsion augmented acuity convex_posterior_border "
@@ -36,15 +47,6 @@ FINDINGS = frozenset(
 )
 _MOVES_FOCUS = FINDINGS - {"acuity", "cleft_content"}
 
-_PREPOSITIONS = frozenset(
-    "of at in within involving involve through throughout affecting on along beneath under underneath deep to "
-    "near adjacent into across inside around about surrounding subjacent paralleling under for over extending".split()
-)
-_BLOCKS = frozenset(
-    ", ; : ( ) - . but with without which that while whereas than versus compared relative like unlike similar "
-    "from above below no not who where when although though however than causing resulting containing other "
-    "except apart save besides".split()
-)
 _COPULAS = frozenset("is are was were has have been being remain remains appear seen".split())
 _SIDES = word_list("sides")
 _APPOSITION = frozenset(
@@ -55,23 +57,9 @@ _FRACTURE_NOUNS = word_list("fracture_nouns")
 _DIFFUSE = word_list("diffuse")
 _ONE_BODY = word_list("one_body")
 _NEVER_OF_A_DISC = frozenset("percent fracture marrow_edema cleft".split())
+_OF_THE_BODY = frozenset(["fracture", "augmented", "acuity"])
+_BESIDE = frozenset("beneath underneath under near adjacent surrounding subjacent below above".split())
 _DETERMINERS = frozenset("and or the a an there this these that its their".split())
-_FILLERS = word_list("list_fillers")
-_DISC_NOUNS = word_list("disc_nouns")
-
-
-@dataclass(slots=True)
-class Place:
-    """Where vertebrae are named in a sentence: word position, levels (None: unnamed), and how they were found."""
-
-    at: int
-    end: int
-    levels: list[str | None]
-    how: int
-    group: LevelGroup | None = None
-    part: str = "body"
-    chain: int = -1
-    region: str = ""
 
 
 @dataclass(slots=True)
@@ -87,22 +75,6 @@ class Link:
     value: float | None = None
     """For a percentage: the number dealt to ``levels``."""
     region: str = ""
-
-
-@dataclass(slots=True)
-class Discourse:
-    """What the report has spoken of so far."""
-
-    section: str = ""
-    heading: list[str | None] = field(default_factory=list)
-    heading_how: str = ""
-    focus: list[str | None] = field(default_factory=list)
-    lists: list[list[str]] = field(default_factory=list)
-    """Lists of levels with a vertebral finding, oldest first."""
-    fractured: list[str] = field(default_factory=list)
-    treated: list[str] = field(default_factory=list)
-    disc: list[str] = field(default_factory=list)
-    """The two bodies beside the disc named last."""
 
 
 def link_findings(views: Sequence[SentenceWords]) -> list[Link]:
@@ -135,7 +107,7 @@ def link_findings(views: Sequence[SentenceWords]) -> list[Link]:
             paragraph = sentence.paragraph
         elif sentence.item:
             state.heading = [] if state.heading_how != "line" or sentence.indent == 0 else state.heading
-        places = _places(view, state)
+        places = find_places(view, state)
         _heading(view, places, state, previous_label)
         previous_label = sentence.label or previous_label
         new = _link_sentence(view, places, state, order)
@@ -209,261 +181,6 @@ _LABEL_WORDS = word_list("label_words")
 _TOPICS = word_list("topics")
 
 
-def _places(view: SentenceWords, state: Discourse) -> list[Place]:
-    """Every place in the sentence where vertebrae are named, referred to, or left unnamed."""
-    places: list[Place] = []
-    for at, group in view.groups:
-        part = group.part
-        if part == "disc" and group.joined and _fracture_pair(view, at):
-            part = "body"
-        levels: list[str | None] = [level for level in group.levels if level[0] != "S"]
-        places.append(Place(at, at + 1, levels, NAMED, group, part))
-    _chain(view, places)
-    named_at = [place.at for place in places]
-    cues = [cue for cue in view.cues if cue.label in ("reference", "unnamed")]
-    cues.sort(key=lambda c: (c.start, -(c.end - c.start)))
-    last_end = -1
-    for cue in cues:
-        if cue.start < last_end:
-            continue
-        if cue.label == "unnamed":
-            named = next(
-                (
-                    p
-                    for p in places
-                    if cue.end <= p.at < cue.end + 5 and p.group and not _unnamed_stands(view, cue, p.at)
-                ),
-                None,
-            )
-            if named is not None and named.part == "body":  # "three contiguous levels, T11-L1"
-                places.append(Place(cue.start, cue.end, list(named.levels), NAMED))
-                last_end = cue.end
-                continue
-            if any(
-                cue.start <= at < cue.end + 5 and not _unnamed_stands(view, cue, at) for at in named_at
-            ) or _counted_list(view, cue):
-                continue
-            region = _region(view.words[cue.start : cue.end]) or _region(view.sentence.label.lower().split())
-            places.append(Place(cue.start, cue.end, [None], NAMED, region=region))
-            last_end = cue.end
-            continue
-        place = _refer(view, cue, places, state)
-        if place is not None:
-            places.append(place)
-            last_end = cue.end
-    places.sort(key=lambda p: p.at)
-    return places
-
-
-def _unnamed_stands(view: SentenceWords, cue: Mention, at: int) -> bool:
-    """Whether a level right after "several thoracic fractures" leaves them unnamed ("... and L1")."""
-    between = view.words[cue.end : at]
-    return "and" in between and not any(word in between for word in ("of", "at", "in"))
-
-
-def _counted_list(view: SentenceWords, cue: Mention) -> bool:
-    """ "three compression fractures: ..." announces levels that follow."""
-    rest = view.words[cue.end : cue.end + 6]
-    return any(word in (":", "follow", "following", "below") for word in rest)
-
-
-def _region(words: Iterable[str]) -> str:
-    return (
-        " ".join(
-            word
-            for word in words
-            if word in ("upper", "mid", "middle", "lower", "thoracic", "dorsal", "lumbar", "cervical")
-        )
-        .replace("dorsal", "thoracic")
-        .replace("middle", "mid")
-    )
-
-
-def _fracture_pair(view: SentenceWords, at: int) -> bool:
-    """Whether "T12/L1" or "L1-L2" means two bodies: a fracture noun stands right beside it and no disc."""
-    words = view.words
-    after = words[at + 1 : at + 5]
-    if after and after[0] in _DISC_NOUNS:
-        return False
-    for mention in view.mentions:
-        if mention.label not in ("fracture", "augmented") or mention.value == "soft":
-            continue
-        if (
-            mention.start >= at + 1
-            and mention.start <= at + 4
-            and not any(w in _BLOCKS or w in _PREPOSITIONS for w in words[at + 1 : mention.start])
-        ):
-            return True
-        gap = words[mention.end : at]
-        if (
-            mention.end <= at
-            and len(gap) <= 6
-            and any(w in ("of", "at", "involving", "in", "affecting") for w in gap)
-            and not any(w in _BLOCKS or w in ("disc", "level", "junction") for w in gap)
-        ):
-            return True
-    return False
-
-
-def _chain(view: SentenceWords, places: list[Place]) -> None:
-    """Join lists that adjectives or parentheses interrupt: "T9 (new), L2 and old T6"."""
-    number = 0
-    for index, place in enumerate(places):
-        place.chain = number
-        if index + 1 < len(places):
-            following = places[index + 1]
-            repeated = any(level in place.levels for level in following.levels)
-            if (
-                repeated
-                or place.part != following.part
-                or place.part != "body"
-                or not _chained(view.words[place.end : following.at])
-            ):
-                number += 1
-    return
-
-
-def _chained(between: Sequence[str]) -> bool:
-    depth = 0
-    linked = aside = False
-    for word in between:
-        if word == "which" and depth == 0:
-            aside = True  # "at T8, which is acute, and at L1"
-        elif aside:
-            aside = word != ","
-        elif word == "(":
-            depth += 1
-        elif word == ")":
-            depth -= 1
-        elif depth == 0:
-            if word not in _FILLERS:
-                return False
-            linked = linked or word in (",", "and", "&", "+", "or", "plus", "/", "well")
-    return linked and depth == 0
-
-
-def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discourse) -> Place | None:
-    """Resolve "both", "the latter", "the remaining fractures" ... from what was named before."""
-    kind = cue.value
-    if cue.end - cue.start == 1 and view.words[cue.start] in (
-        "both",
-        "each",
-        "neither",
-        "these",
-        "they",
-        "them",
-        "all",
-    ):
-        following = view.words[cue.end] if cue.end < len(view.words) else "."
-        if following not in VERBS and following not in _AFTER_REFERENCE:
-            return None  # "both pedicles", "each side"
-    before = [p for p in places if p.at < cue.start and p.part == "body" and p.levels and None not in p.levels]
-    in_sentence: list[str] = []
-    for place in before:
-        in_sentence += [level for level in place.levels if level and level not in in_sentence]
-    last_list = _last_list(before, state)
-    levels: list[str | None] | None = None
-    how = REFERENCE
-    if kind == "both":
-        pair = last_list if len(last_list) == 2 else in_sentence[-2:] if len(in_sentence) >= 2 else None
-        if pair is None:
-            recent: list[str] = []
-            for listed in reversed(state.lists):
-                for level in reversed(listed):
-                    if level not in recent:
-                        recent.append(level)
-                if len(recent) >= 2:
-                    break
-            pair = list(reversed(recent[:2])) if len(recent) >= 2 else None
-        levels = list(pair) if pair else None
-    elif kind == "these":
-        count = _count(view.words[cue.start : cue.end])
-        options = [
-            in_sentence,
-            last_list,
-            _recent_lists(state, 2),
-            _recent_lists(state, 4),
-            state.fractured,
-            state.treated,
-        ]
-        wanted = (
-            next((o for o in options if len(o) == count), None)
-            if count
-            else next((o for o in options if len(o) >= 2), None)
-        )
-        if wanted is None and not count:
-            wanted = state.fractured or last_list
-        levels = list(wanted) if wanted else None
-    elif kind == "this":
-        levels = list(before[-1].levels) if before else list(state.heading or state.focus) or None
-    elif kind in ("former", "latter"):
-        source = [level for place in before if place.how == NAMED for level in place.levels if level]
-        if len(source) < 2:
-            source = next((pair for pair in reversed(state.lists) if len(pair) == 2), [])
-        if len(source) < 2:
-            source = _recent_lists(state, 2)[-2:]
-        if len(source) >= 2:
-            levels = [source[0] if kind == "former" else source[-1]]
-    elif kind == "all":
-        levels, how = [], EVERY
-    elif kind == "remaining":
-        levels, how = [], REMAINING
-    elif kind == "all_except":
-        spared = next((p for p in places if cue.end <= p.at <= cue.end + 2 and p.group is not None), None)
-        if spared is None or len(state.fractured) <= len(spared.levels):
-            return None
-        levels = [level for level in state.fractured if level not in spared.levels]
-        places.remove(spared)
-    elif kind == "first":
-        count = _count(view.words[cue.start : cue.end])
-        source = next(
-            (listed for listed in [in_sentence, *reversed(state.lists), state.fractured] if len(listed) > count), None
-        )
-        levels = list(source[:count]) if source else None
-    elif kind == "between":
-        ends = state.treated[-2:] if len(state.treated) >= 2 else (state.lists[-1][-2:] if state.lists else [])
-        if len(ends) == 2:
-            levels = list(level_range(ends[0], ends[1])[1:-1]) or None
-    elif kind == "disc_bodies":
-        levels = list(state.disc) or None
-    elif kind == "elsewhere":
-        return Place(cue.start, cue.end, [], REFERENCE, part="elsewhere")
-    elif kind in ("above", "below"):
-        named = [level for place in before if place.how == NAMED for level in place.levels if level]
-        anchor = named[-1:] or state.treated[-1:] or [level for level in state.focus[-1:] if level]
-        target = neighbor(anchor[0], -1 if kind == "above" else 1) if anchor else None
-        levels = [target] if target else None
-    elif kind == "treated":
-        levels = list(state.treated) or None
-    elif kind == "neighbors":
-        around = [neighbor(level, step) for level in state.treated[-1:] for step in (-1, 1)]
-        levels = [level for level in around if level] or None
-    if levels is None:
-        return None
-    return Place(cue.start, cue.end, levels, how)
-
-
-_AFTER_REFERENCE = word_list("after_reference")
-
-
-def _last_list(before: Sequence[Place], state: Discourse) -> list[str]:
-    if before:
-        chain = before[-1].chain
-        return [level for place in before if place.chain == chain for level in place.levels if level]
-    return state.lists[-1] if state.lists else []
-
-
-def _recent_lists(state: Discourse, count: int) -> list[str]:
-    levels: list[str] = []
-    for listed in state.lists[-count:]:
-        levels += [level for level in listed if level not in levels]
-    return levels
-
-
-def _count(words: Sequence[str]) -> int:
-    return next((n for word, n in (("two", 2), ("three", 3), ("four", 4), ("five", 5), ("six", 6)) if word in words), 0)
-
-
 def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, order: int) -> list[Link]:
     links: list[Link] = []
     mentions = [m for m in view.mentions if m.label in FINDINGS]
@@ -473,8 +190,10 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
     starts = clause_starts(view.words)
     everything = sorted(mentions + percents, key=lambda m: m.start)
     history = view.sentence.section == "history"
-    chosen: list[tuple[Mention, list[Place], int, bool]] = []
+    chosen: list[Chosen] = []
     for mention in everything:
+        if mention.attrs.get("anaphor") and not _fractures_spoken_of(view, mention, state):
+            continue
         if mention.label == "augmented" and any(
             w in ("above", "below", "adjacent") for w in view.words[max(0, mention.start - 3) : mention.start]
         ):
@@ -524,15 +243,21 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
             chosen.append((mention, [Place(-1, -1, list(state.focus), FOCUS)], FOCUS, len(state.focus) > 1))
         else:
             chosen.append((mention, [Place(-1, -1, [], EVERY)], EVERY, False))
-    chosen += _elliptic(view, places, mentions)
+    chosen += elliptic(view, places, mentions)
+    chosen += alike(view, places, mentions, chosen, state)
+    chosen += only(view, places, chosen)
+    own_age(chosen)
+    spared = spare(view, places, chosen)
     dealt = _deal(view, chosen, state.fractured)
     values = {p.at: p.value for p in view.percents}
     for mention, found, how, ambiguous in chosen:
         levels: list[str | None] = []
         for place in found:
             levels += [level for level in place.levels if level not in levels]
-        if mention.start in dealt:
+        if mention.start in dealt and how != REMAINING:
             levels = dealt[mention.start]
+        if mention.start in spared and how != REMAINING:
+            levels = [level for level in levels if level not in spared[mention.start]] or levels
         region = next((place.region for place in found if place.region), "")
         links.append(
             Link(
@@ -552,41 +277,12 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
 _PERCENT = Entry("percent")
 
 
-def _elliptic(
-    view: SentenceWords, places: Sequence[Place], mentions: Sequence[Mention]
-) -> list[tuple[Mention, list[Place], int, bool]]:
-    """ "edema at T8 but not at L1", "no fracture except at L1": the finding is said once and meant twice."""
-    found: list[tuple[Mention, list[Place], int, bool]] = []
-    for cue in view.cues:
-        if cue.label not in ("ellipsis", "except"):
-            continue
-        labels = ("marrow_edema", "cleft", "retropulsion", *(("fracture",) if cue.label == "except" else ()))
-        said = [m for m in mentions if m.label in labels and m.end <= cue.start]
-        place = next(
-            (p for p in places if p.part == "body" and (cue.start <= p.at < cue.end or cue.end <= p.at <= cue.end + 2)),
-            None,
-        )
-        if (
-            not said
-            or place is None
-            or cue.label == "except"
-            and (not said[-1].negated or any(m.label == "fracture" and m.start >= cue.end for m in mentions))
-        ):
-            continue
-        last = said[-1]
-        meant = Mention(
-            last.label,
-            last.value,
-            last.start,
-            last.end,
-            last.entry,
-            negated=cue.label == "ellipsis",
-            hedged=last.hedged,
-        )
-        if (last.negated or last.value == "absent") and cue.label == "ellipsis":
-            continue
-        found.append((meant, [place], place.how, False))
-    return found
+def _fractures_spoken_of(view: SentenceWords, mention: Mention, state: Discourse) -> bool:
+    """Whether "the one at L2" can stand for a fracture: one was named before, and nothing else since."""
+    before = [m.label for m in view.mentions if m.end <= mention.start]
+    if "lesion_noun" in before or "lesion_malignant" in before or "mimic" in before:
+        return "fracture" in before
+    return "fracture" in before or bool(state.fractured or state.unnamed)
 
 
 def _speaks_of_fracture(view: SentenceWords) -> bool:
@@ -616,7 +312,7 @@ def _find(
     if not places:
         return None
     words = view.words
-    for place in places:  # "T12 compression": the level is part of the words
+    for place in sorted(places, key=lambda p: p.group is None):  # "T12 compression": the level is part of the words
         if place.at < mention.end and place.end > mention.start and place.part != "elsewhere":
             return _whole(place, places, mention, view)
     before = [p for p in places if p.end <= mention.start]
@@ -629,7 +325,7 @@ def _find(
             if (
                 other.label == "fracture"
                 and 0 <= other.start - mention.end <= 2
-                and not any(w in _BLOCKS or w in _DETERMINERS for w in words[mention.end : other.start])
+                and not any(w in BLOCKS or w in _DETERMINERS for w in words[mention.end : other.start])
             ):
                 return _find(view, other, places, starts, all_mentions)
     prev = before[-1] if before else None
@@ -641,10 +337,12 @@ def _find(
         gap = words[prev.end : mention.start]
         if (
             len(gap) <= 6
-            and not any(w in _BLOCKS or w in _PREPOSITIONS or w in VERBS or w in _DETERMINERS for w in gap)
+            and not any(w in BLOCKS or w in PREPOSITIONS or w in VERBS or w in _DETERMINERS for w in gap)
             and prev.part in ("body",)
         ):
             return _whole(prev, places, mention, view)
+        if prev.part == "body" and "which" in gap[:4] and len(gap) <= 6 and "," not in gap[gap.index("which") :]:
+            return _whole(prev, places, mention, view)  # "the L1 body, which is fractured, measures ..."
     if nxt is not None and nxt.at < len(words):
         gap = words[mention.end : nxt.at]
         if not gap and (
@@ -654,7 +352,8 @@ def _find(
             and words[nxt.at] in ("both", "each")
         ):
             return _whole(nxt, places, mention, view)
-        if _leads(words, mention.end, nxt.at):
+        beside = prev is not None and mention.label in _OF_THE_BODY and not _BESIDE.isdisjoint(gap)
+        if not beside and _leads(words, mention.end, nxt.at):
             return _whole(nxt, places, mention, view)
         if (
             gap
@@ -771,16 +470,18 @@ def _leads(words: Sequence[str], lo: int, hi: int) -> bool:
         if word == "that" and at + 1 < hi and words[at + 1] in ("is", "are", "was", "were"):
             at += 1
             continue
-        if word in _BLOCKS:
+        if word == "from" and at + 1 == hi and at > lo:
+            return preposition  # "at every level from T10 to L2"
+        if word in BLOCKS:
             return False
         if word in ("and", "or"):
             if at + 1 < hi and words[at + 1] in _SIDES or at + 1 < hi and words[at + 1] in ("of", "at", "in"):
                 at += 1
                 continue
             return False
-        if word in VERBS and word not in _COPULAS and word not in _PREPOSITIONS:
+        if word in VERBS and word not in _COPULAS and word not in PREPOSITIONS:
             return False
-        if word in _PREPOSITIONS:
+        if word in PREPOSITIONS:
             preposition = True
         at += 1
     return preposition
@@ -805,10 +506,15 @@ def _inside_list(
     ):
         if any(word in ("which", "whose") for word in words[prev.end : mention.start]):
             return prev
+        if mention.label == "acuity" and mention.start == prev.end and words[mention.end] in (",", ";", "and", "."):
+            return prev  # "L1 acute, T11 subacute"
         if mention.label == "percent":
             chain = [p for p in [*before, *after] if p.chain == prev.chain]
             lead = words[max(0, chain[0].at - 4) : chain[0].at]
-            return nxt if "<percent>" in lead else prev
+            led = "<percent>" in lead and any(
+                word in ("at", "in", "of", "for", "on", "(") for word in lead[lead.index("<percent>") :]
+            )
+            return nxt if led else prev  # "35% at T6 and 50% at T7", but "T6 by 35%, T7 by 50% and T9 by 20%"
         return nxt
     if nxt is not None and nxt.group is not None and mention.label in ("acuity",):
         gap = words[mention.end : nxt.at]
@@ -816,7 +522,7 @@ def _inside_list(
         if (
             chain_mates
             and len(gap) <= 3
-            and all(w in _FILLERS or w in _SIDES or w in _FRACTURE_NOUNS for w in gap)
+            and all(w in FILLERS or w in _SIDES or w in _FRACTURE_NOUNS for w in gap)
             and not any(w in ("of", "at", "in") for w in gap)
         ):
             for mate in chain_mates:
@@ -837,9 +543,7 @@ def _whole(place: Place, places: Sequence[Place], mention: Mention, view: Senten
     return chain
 
 
-def _deal(
-    view: SentenceWords, chosen: Sequence[tuple[Mention, list[Place], int, bool]], fractured: Sequence[str]
-) -> dict[int, list[str | None]]:
+def _deal(view: SentenceWords, chosen: Sequence[Chosen], fractured: Sequence[str]) -> dict[int, list[str | None]]:
     """Deal lists of percentages (and, with "respectively", words of age) out over a list of levels, by position."""
     dealt: dict[int, list[str | None]] = {}
     words = view.words
@@ -938,6 +642,7 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
         named = [level for level in link.levels if level]
         label = link.mention.label
         if label == "fracture" and not link.mention.negated:
+            state.unnamed = state.unnamed or not named
             for level in named:
                 if level not in state.fractured:
                     state.fractured.append(level)
@@ -971,5 +676,18 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
     for place in places:
         if place.part == "disc" and len(place.levels) == 2:
             state.disc = [level for level in place.levels if level]
+    if not main and not links and (view.words[:1] == ["<level>"] or view.words[1:2] == ["<level>"]):
+        place = next((p for p in places if p.group is not None and p.part == "body" and p.at <= 1), None)
+        main = list(place.levels) if place is not None else []  # a sentence about this level, in words not known
     if main:
+        if main != state.focus:
+            state.described = []
+        state.described += [
+            link.mention
+            for link in links
+            if link.mention.label in ("fracture", "marrow_edema")
+            and link.how in (NAMED, REFERENCE, HEADING, FOCUS)
+            and link.mention.value != "absent"
+            and not (link.mention.negated or link.mention.asked)
+        ]
         state.focus = main

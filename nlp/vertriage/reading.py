@@ -39,6 +39,7 @@ _RANK = {level: rank for rank, level in enumerate(ORDER)} | {"T13": 18.5, "L6": 
 _SECTION_ORDER = {"addendum": 3, "impression": 2, "recommendation": 2, "findings": 1, "history": 0}
 _QUALIFIED = word_list("qualified")
 _EXPLAINS = word_list("explains")
+_MISNAMED = word_list("misnamed")
 _LATER = ("not", "instead", "rather")
 _NOT_MARROW = word_list("not_marrow")
 _REGIONAL = word_list("regional")
@@ -122,13 +123,12 @@ def _correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:
             continue
         for (at, right), (then, wrong) in zip(view.groups, view.groups[1:], strict=False):
             between = view.words[at + 1 : then]
-            if len(right.levels) != len(wrong.levels) or len(between) > 12:
+            if len(right.levels) != len(wrong.levels) or len(between) > 16:
                 continue
+            lead = [*view.words[max(0, at - 3) : at], *between]
             if any(word in _LATER for word in between):
                 renamed.update(zip(wrong.levels, right.levels, strict=True))
-            elif ("read" in between or "be" in between or "is" in between) and any(
-                w in between for w in ("should", "actually", "correctly", "fact", "really")
-            ):
+            elif not {"read", "be", "is", "are", "was"}.isdisjoint(between) and not _MISNAMED.isdisjoint(lead):
                 renamed.update(zip(right.levels, wrong.levels, strict=True))
     if not renamed:
         renamed = _recount(views, links) or _shift(views) or _slip(views, links)
@@ -255,7 +255,7 @@ def _carried_out(link: Link) -> bool:
     """A procedure named in the findings, or with a word that it was done; a bare "kyphoplasty" may be a proposal."""
     if any(cue.label == "done" for cue in link.view.cues):
         return True
-    heads = link.mention.start <= 1 and link.how == NAMED and len(link.view.words) <= 9
+    heads = link.mention.start <= 1 and link.how == NAMED and len(link.view.words) <= 16
     return (
         heads and link.view.sentence.section == "findings" and not any(cue.label == "planned" for cue in link.view.cues)
     )
@@ -473,6 +473,8 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
                 and any(word in _NOT_MARROW for word in link.view.words[max(0, mention.start - 8) : mention.start])
             ):
                 continue  # "the conus is normal in signal"
+            if label in ("marrow_edema", "cleft", "retropulsion") and _of_a_prior_study(link.view):
+                continue
             if label == "soft_tissue_mass" and link.view.words[mention.end : mention.end + 1] == [":"]:
                 continue  # the label of a paragraph
             if label == "marrow_replacement" and _only_edema(link):
@@ -519,6 +521,16 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
                     mine[level].append(claim)
         claims[label] = mine
     return claims
+
+
+def _of_a_prior_study(view: SentenceWords) -> bool:
+    """ "On the earlier study T12 and L1 were edematous" says how it was."""
+    words = view.words
+    if words[:1] not in (["on"], ["at"], ["in"]) or not any(word in _PRIOR_STUDY for word in words[1:5]):
+        return False
+    return any(word in ("was", "were", "had") for word in words) and not any(
+        word in ("now", "today", "currently", "is", "are", "has", "have") for word in words
+    )
 
 
 def _only_edema(link: Link) -> bool:
@@ -767,6 +779,8 @@ def _other_subject(link: Link) -> bool:
 
 _RETAINED = word_list("retained")
 _PRIOR = word_list("prior")
+_THEN = frozenset("presentation diagnosis baseline onset outset time discharge admission injury first".split())
+_PRIOR_STUDY = _PRIOR | {"previous", "last", "initial", "original", "first", "comparison", "outside"}
 
 
 def _height(level: Level, links: Sequence[Link], only: bool) -> tuple[float | None, list[Span]]:
@@ -887,10 +901,21 @@ def _former(words: Sequence[str], before: Sequence[str], after: Sequence[str], a
         return True
     if any(word in _PRIOR for word in before[-2:]):
         return True
-    if any(word in _PRIOR for word in last) and not any(word in ("now", "currently", ",", ")") for word in last):
+    if (
+        any(word in _PRIOR for word in last)
+        and not any(word in ("now", "currently", ",", ")") for word in last)
+        and not any(word in ("today", "now", "currently") for word in after[:3])
+    ):
         return True
     if after[:1] and after[0] in _PRIOR:
         return True
+    if before[-2:] in (["restored", "to"], ["restored", "by"], ["regained", "to"], ["reexpanded", "to"]):
+        return True
+    for index, word in enumerate(after[:7]):  # "30% height loss on the earlier study and 75% today"
+        if word in ("<percent>", ",", ";", "."):
+            break
+        if word in ("on", "in", "at") and any(w in _PRIOR_STUDY for w in after[index + 1 : index + 4]):
+            return "<percent>" in words[at + 1 :] or any(w in ("measured", "was", "were") for w in before[-6:])
     opened = next((i for i in range(at - 1, max(-1, at - 10), -1) if words[i] in ("(", ")")), None)
     if opened is not None and words[opened] == "(":
         inner = words[opened + 1 : at]
@@ -901,7 +926,9 @@ def _former(words: Sequence[str], before: Sequence[str], after: Sequence[str], a
         if any(
             w in ("was", "from", "formerly", "compared", "vs", "versus", "cf", "before", "ago") or w in _PRIOR
             for w in inner
-        ) or any(w in ("ago", "at", "before", "previously", "initially") or w in _PRIOR for w in rest):
+        ) or any(w in ("ago", "before", "previously", "initially") or w in _PRIOR for w in rest):
+            return True
+        if "at" in rest and any(w in _THEN for w in rest[rest.index("at") + 1 : rest.index("at") + 4]):
             return True
         if "in" in rest and "<number>" in rest or "on" in rest:
             return True

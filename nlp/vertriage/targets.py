@@ -81,6 +81,8 @@ class SentenceWords:
 
 CUES = frozenset(
     [
+        "alike",
+        "only",
         "done",
         "ellipsis",
         "question_backward",
@@ -268,19 +270,20 @@ def _percent(tokens: Tokens, spelled: Sequence[str], at: int, hi: int) -> tuple[
         return step, value
     if (
         step + 2 < hi
-        and spelled[step] in ("-", "to", "--", "and", "/")
+        and spelled[step] in ("-", "to", "--", "and", "/", "or")
         and tokens.kind[step + 1] == NUMBER
-        and spelled[step + 2] in _PERCENT_WORDS
+        and (spelled[step + 2] in _PERCENT_WORDS or spelled[step + 2 : step + 4] == ["per", "cent"])
     ):
         upper = _number(spelled[step + 1])
+        spoken = spelled[step + 2] == "per"
         if (
             upper is not None
             and value is not None
             and upper > value
             and upper <= 100
-            and (spelled[step] not in ("and", "/") or spelled[at - 1] == "between" or spelled[step] == "/")
+            and (spelled[step] != "and" or spelled[at - 1] == "between")
         ):
-            return step + 3, upper
+            return step + (4 if spoken else 3), upper
     return at, None
 
 
@@ -452,6 +455,8 @@ def match_targets(view: SentenceWords, lexicon: Lexicon) -> None:
                     and not _NO.isdisjoint(view.words[mention.start : mention.end])
                 ):
                     mention.negated = True  # "the cord is not compressed": the negation stands among the words
+                if label in _FLIPS and not _DOUBT.isdisjoint(view.words[mention.start : mention.end]):
+                    mention.hedged = True
                 view.mentions.append(mention)
     for start, stop, _ in blocked:
         view.mentions.append(Mention("mimic", None, start, stop, _MIMIC))
@@ -460,6 +465,7 @@ def match_targets(view: SentenceWords, lexicon: Lexicon) -> None:
 
 
 _MIMIC = Entry("mimic")
+_DOUBT = frozenset(["doubtfully", "questionably", "equivocally", "possibly", "questionable", "equivocal"])
 _NO = frozenset(["no", "not", "without", "nor", "neither", "never"])
 _FLIPS = frozenset(
     "neural fracture marrow_edema cleft retropulsion convex_posterior_border soft_tissue_mass "

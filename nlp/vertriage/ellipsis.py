@@ -1,0 +1,152 @@
+"""Ellipsis: what a sentence says of a vertebra without repeating the finding.
+
+=====================================================  ================================================
+"edema at T8 but not at L1"                            edema at L1 is denied
+"fractures of T10 to L2, all edematous except L1"      L1 is taken out, and denied
+"a similar picture at L2", "L2 likewise"               the finding is said of L2, too
+=====================================================  ================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vertriage.places import NAMED, REMAINING, Discourse, Place
+from vertriage.targets import Mention, SentenceWords
+
+Chosen = tuple[Mention, list[Place], int, bool]
+"""A finding, where it is said to be, how that was found, and whether it is ambiguous."""
+
+
+def alike(
+    view: SentenceWords,
+    places: Sequence[Place],
+    mentions: Sequence[Mention],
+    chosen: Sequence[Chosen],
+    state: Discourse,
+) -> list[Chosen]:
+    """ "Recent L1 fracture; the same at L2", "At L2 there is a similar picture": said of the other vertebra, too."""
+    found: list[Chosen] = []
+    for cue in view.cues:
+        if cue.label != "alike":
+            continue
+        place = next(
+            (p for p in places if p.group is not None and p.part == "body" and cue.start <= p.at < cue.end), None
+        )
+        place = place or next((p for p in places if p.part == "body" and p.group is not None), None)
+        if place is None:
+            continue
+        before = [
+            item[0]
+            for item in chosen
+            if item[0].label in _COPIED and item[0].end <= min(cue.start, place.at) and place not in item[1] and item[1]
+        ]
+        said = {m.label for m in mentions if m.start >= cue.start or m.start >= place.at}
+        for mention in before or state.described:
+            if mention.label in said and mention.label != "fracture":
+                continue
+            # A percentage keeps its position, by which its value is known.
+            at = (mention.start, mention.end) if mention.label == "percent" else (cue.start, cue.end)
+            copy = Mention(mention.label, mention.value, *at, mention.entry, mention.negated, mention.hedged)
+            found.append((copy, [place], place.how, False))
+    return found
+
+
+_COPIED = frozenset(["fracture", "marrow_edema", "acuity", "percent"])
+_ATTRIBUTES = frozenset(["marrow_edema", "cleft", "retropulsion"])
+
+
+def only(view: SentenceWords, places: Sequence[Place], chosen: Sequence[Chosen]) -> list[Chosen]:
+    """ "Edema at T12 only": denied of all other fractures."""
+    found: list[Chosen] = []
+    for cue in view.cues:
+        if cue.label != "only":
+            continue
+        place = next((p for p in places if p.part == "body" and cue.start <= p.at < cue.end), None)
+        for mention, where, _, _ in chosen:
+            if (
+                place in where
+                and mention.label in _ATTRIBUTES
+                and mention.value != "absent"
+                and not (mention.negated or mention.hedged)
+            ):
+                copy = Mention(mention.label, mention.value, mention.start, mention.end, mention.entry, negated=True)
+                found.append((copy, [Place(-1, -1, [], REMAINING)], REMAINING, False))
+    return found
+
+
+def spare(view: SentenceWords, places: Sequence[Place], chosen: list[Chosen]) -> dict[int, set[str | None]]:
+    """ "Fractures of T10 to L2 except T12": by the start of a finding, the levels that are taken out of its list.
+
+    Edema, a cleft or retropulsion is denied of them, too; the denial is added to ``chosen``.
+    """
+    spared: dict[int, set[str | None]] = {}
+    for cue in view.cues:
+        if cue.label != "except":
+            continue
+        place = next(
+            (p for p in places if p.part == "body" and p.group is not None and cue.end <= p.at <= cue.end + 2), None
+        )
+        if place is None:
+            continue
+        last = max((item[0].start for item in chosen if item[0].end <= cue.start), default=-1)
+        for mention, where, _, _ in list(chosen):
+            others = {level for item in where for level in item.levels}
+            if (
+                mention.start + 3 >= last
+                and mention.end <= cue.start
+                and not mention.negated
+                and len(others) > len(place.levels)
+                and others.issuperset(place.levels)
+            ):
+                spared.setdefault(mention.start, set()).update(place.levels)
+                if mention.label in _ATTRIBUTES and mention.value != "absent":
+                    copy = Mention(mention.label, mention.value, cue.start, cue.end, mention.entry, negated=True)
+                    chosen.append((copy, [place], NAMED, False))
+    return spared
+
+
+def own_age(chosen: list[Chosen]) -> None:
+    """In "acute fractures of T6, T7 and T9, old L2 fracture" a level with an age of its own leaves the list's."""
+    ages = [(mention, found) for mention, found, how, _ in chosen if mention.label == "acuity" and how == NAMED]
+    for mention, found in ages:
+        for other, fewer in ages:
+            if other is not mention and len(fewer) < len(found) and all(place in found for place in fewer):
+                found[:] = [place for place in found if place not in fewer]
+
+
+def elliptic(view: SentenceWords, places: Sequence[Place], mentions: Sequence[Mention]) -> list[Chosen]:
+    """ "edema at T8 but not at L1", "no fracture except at L1": the finding is said once and meant twice."""
+    found: list[Chosen] = []
+    for cue in view.cues:
+        if cue.label not in ("ellipsis", "except"):
+            continue
+        labels = ("marrow_edema", "cleft", "retropulsion", *(("fracture",) if cue.label == "except" else ()))
+        said = [m for m in mentions if m.label in labels and m.end <= cue.start]
+        place = next(
+            (p for p in places if p.part == "body" and (cue.start <= p.at < cue.end or cue.end <= p.at <= cue.end + 2)),
+            None,
+        )
+        if place is None and cue.label == "ellipsis":
+            place = next((p for p in reversed(places) if p.part == "body" and p.end <= cue.start), None)
+        if (
+            not said
+            or place is None
+            or cue.label == "except"
+            and (not said[-1].negated or any(m.label == "fracture" and m.start >= cue.end for m in mentions))
+        ):
+            continue
+        last = said[-1]
+        meant = Mention(
+            last.label,
+            last.value,
+            last.start,
+            last.end,
+            last.entry,
+            negated=cue.label == "ellipsis",
+            hedged=last.hedged,
+        )
+        if (last.negated or last.value == "absent") and cue.label == "ellipsis":
+            continue
+        found.append((meant, [place], place.how, False))
+    return found

@@ -1,0 +1,361 @@
+"""Places: where a sentence names vertebrae, refers to them, or leaves them unnamed.
+
+=====================================================  ================================================
+"T8 (old), L1 and L3"                                  three places of one list
+"L4-5"                                                 a disc, unless a fracture is said of the pair
+"both", "the latter", "the upper two", "this body"     resolved from the vertebrae named before
+"several mid thoracic bodies"                          unnamed
+"elsewhere", "the other levels"                        none of those described
+=====================================================  ================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from vertriage.assertion import VERBS
+from vertriage.levels import ORDER, LevelGroup, level_range, neighbor
+from vertriage.lexicon import word_list
+from vertriage.targets import Mention, SentenceWords
+
+NAMED, REFERENCE, HEADING, FOCUS, EVERY, REMAINING = 5, 4, 3, 2, 1, 0
+"""How a finding was linked, from the surest down. ``EVERY``: all fractures of the report; ``REMAINING``: all others."""
+
+PREPOSITIONS = frozenset(
+    "of at in within involving involve through throughout affecting on along beneath under underneath deep to "
+    "near adjacent into across inside around about surrounding subjacent paralleling under for over extending".split()
+)
+BLOCKS = frozenset(
+    ", ; : ( ) - . but with without which that while whereas than versus compared relative like unlike similar "
+    "from above below no not who where when although though however than causing resulting containing other "
+    "except apart save besides".split()
+)
+FILLERS = word_list("list_fillers")
+_PROCESS_WORDS = word_list("process_words")
+_DISC_NOUNS = word_list("disc_nouns")
+_AFTER_REFERENCE = word_list("after_reference")
+_ANATOMY = word_list("anatomy")
+_RANK = {level: float(rank) for rank, level in enumerate(ORDER)} | {"T13": 18.5, "L6": 23.5}
+
+
+@dataclass(slots=True)
+class Place:
+    """Where vertebrae are named in a sentence: word position, levels (None: unnamed), and how they were found."""
+
+    at: int
+    end: int
+    levels: list[str | None]
+    how: int
+    group: LevelGroup | None = None
+    part: str = "body"
+    chain: int = -1
+    region: str = ""
+
+
+@dataclass(slots=True)
+class Discourse:
+    """What the report has spoken of so far."""
+
+    section: str = ""
+    heading: list[str | None] = field(default_factory=list)
+    heading_how: str = ""
+    focus: list[str | None] = field(default_factory=list)
+    lists: list[list[str]] = field(default_factory=list)
+    """Lists of levels with a vertebral finding, oldest first."""
+    fractured: list[str] = field(default_factory=list)
+    unnamed: bool = False
+    """Whether fractures were spoken of without their levels."""
+    treated: list[str] = field(default_factory=list)
+    described: list[Mention] = field(default_factory=list)
+    """What was found, fracture and edema, in the vertebra described last."""
+    disc: list[str] = field(default_factory=list)
+    """The two bodies beside the disc named last."""
+
+
+def find_places(view: SentenceWords, state: Discourse) -> list[Place]:
+    """Every place in the sentence where vertebrae are named, referred to, or left unnamed."""
+    places: list[Place] = []
+    label = view.sentence.label.lower().replace("processes", "process").split()
+    for at, group in view.groups:
+        part = group.part
+        if part == "disc" and group.joined and _fracture_pair(view, at):
+            part = "body"
+        elif part == "body" and not _PROCESS_WORDS.isdisjoint(label):
+            part = "process"  # "Transverse processes: left L1 and L2 fractures"
+        levels: list[str | None] = [level for level in group.levels if level[0] != "S"]
+        places.append(Place(at, at + 1, levels, NAMED, group, part))
+    _chain(view, places)
+    named_at = [place.at for place in places]
+    cues = [cue for cue in view.cues if cue.label in ("reference", "unnamed")]
+    cues.sort(key=lambda c: (c.start, -(c.end - c.start)))
+    cues = [cue for cue in cues if not _left_height(view, cue)]
+    last_end = -1
+    for cue in cues:
+        if cue.start < last_end:
+            continue
+        if cue.label == "unnamed":
+            named = next(
+                (
+                    p
+                    for p in places
+                    if cue.end <= p.at < cue.end + 5 and p.group and not _unnamed_stands(view, cue, p.at)
+                ),
+                None,
+            )
+            if named is not None and named.part == "body":  # "three contiguous levels, T11-L1"
+                announced = [level for p in places if p.chain == named.chain and p.group for level in p.levels]
+                places.append(Place(cue.start, cue.end, announced, NAMED))
+                last_end = cue.end
+                continue
+            if any(
+                cue.start <= at < cue.end + 5 and not _unnamed_stands(view, cue, at) for at in named_at
+            ) or _counted_list(view, cue):
+                continue
+            region = _region(view.words[cue.start : cue.end]) or _region(view.sentence.label.lower().split())
+            places.append(Place(cue.start, cue.end, [None], NAMED, region=region))
+            last_end = cue.end
+            continue
+        place = _refer(view, cue, places, state)
+        if place is not None:
+            places.append(place)
+            last_end = cue.end
+    places.sort(key=lambda p: p.at)
+    return places
+
+
+def _left_height(view: SentenceWords, cue: Mention) -> bool:
+    """ "Remaining height 60%" is no other vertebra."""
+    return "<percent>" in view.words[cue.end : cue.end + 4] and view.words[cue.end - 1] == "height"
+
+
+def _unnamed_stands(view: SentenceWords, cue: Mention, at: int) -> bool:
+    """Whether a level right after "several thoracic fractures" leaves them unnamed ("... and L1")."""
+    between = view.words[cue.end : at]
+    return "and" in between and not any(word in between for word in ("of", "at", "in"))
+
+
+def _counted_list(view: SentenceWords, cue: Mention) -> bool:
+    """ "three compression fractures: ..." announces levels that follow."""
+    rest = view.words[cue.end : cue.end + 6]
+    return any(word in (":", "follow", "following", "below") for word in rest)
+
+
+def _region(words: Iterable[str]) -> str:
+    return (
+        " ".join(
+            word
+            for word in words
+            if word in ("upper", "mid", "middle", "lower", "thoracic", "dorsal", "lumbar", "cervical")
+        )
+        .replace("dorsal", "thoracic")
+        .replace("middle", "mid")
+    )
+
+
+def _fracture_pair(view: SentenceWords, at: int) -> bool:
+    """Whether "T12/L1" or "L1-L2" means two bodies: a fracture noun stands right beside it and no disc."""
+    words = view.words
+    after = words[at + 1 : at + 5]
+    if after and after[0] in _DISC_NOUNS:
+        return False
+    for mention in view.mentions:
+        if mention.label not in ("fracture", "augmented", "injury") or mention.value == "soft":
+            continue
+        if (
+            mention.start >= at + 1
+            and mention.start <= at + 4
+            and not any(w in BLOCKS or w in PREPOSITIONS for w in words[at + 1 : mention.start])
+        ):
+            return True
+        gap = words[mention.end : at]
+        if (
+            mention.end <= at
+            and len(gap) <= 6
+            and any(w in ("of", "at", "involving", "in", "affecting") for w in gap)
+            and not any(w in BLOCKS or w in ("disc", "level", "junction") for w in gap)
+        ):
+            return True
+    return False
+
+
+def _chain(view: SentenceWords, places: list[Place]) -> None:
+    """Join lists that adjectives or parentheses interrupt: "T9 (new), L2 and old T6"."""
+    number = 0
+    for index, place in enumerate(places):
+        place.chain = number
+        if index + 1 < len(places):
+            following = places[index + 1]
+            repeated = any(level in place.levels for level in following.levels)
+            if (
+                repeated
+                or place.part != following.part
+                or place.part != "body"
+                or not _chained(view.words[place.end : following.at])
+            ):
+                number += 1
+    return
+
+
+def _chained(between: Sequence[str]) -> bool:
+    depth = 0
+    linked = aside = False
+    for word in between:
+        if word == "which" and depth == 0:
+            aside = True  # "at T8, which is acute, and at L1"
+        elif aside:
+            aside = word != ","
+        elif word == "(":
+            depth += 1
+        elif word == ")":
+            depth -= 1
+        elif depth == 0:
+            if word not in FILLERS:
+                return False
+            linked = linked or word in (",", "and", "&", "+", "or", "plus", "/", "well")
+    return linked and depth == 0
+
+
+def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discourse) -> Place | None:
+    """Resolve "both", "the latter", "the remaining fractures" ... from what was named before."""
+    kind = cue.value
+    if cue.end - cue.start == 1 and view.words[cue.start] in (
+        "both",
+        "each",
+        "neither",
+        "these",
+        "they",
+        "them",
+        "all",
+    ):
+        following = view.words[cue.end] if cue.end < len(view.words) else "."
+        if following not in VERBS and following not in _AFTER_REFERENCE:
+            return None  # "both pedicles", "each side"
+    if (
+        view.words[cue.end - 1] in ("first", "second", "last")
+        and (view.words[cue.end : cue.end + 1] or ["."])[0] not in _AFTER_REFERENCE
+    ):
+        return None  # "the first image", "the last study"
+    if view.words[cue.start - 1 : cue.start] == ["between"] and cue.start:
+        return None  # "T8, between them"
+    before = [p for p in places if p.at < cue.start and p.part == "body" and p.levels and None not in p.levels]
+    before.sort(key=lambda place: place.at)
+    in_sentence: list[str] = []
+    for place in before:
+        in_sentence += [level for level in place.levels if level and level not in in_sentence]
+    last_list = _last_list(before, state)
+    levels: list[str | None] | None = None
+    how = REFERENCE
+    if kind == "both" and state.heading_how == "disc" and state.disc and "body" in view.words[cue.start : cue.end + 1]:
+        levels = list(state.disc)  # "L2-L3: edema of both bodies"
+    elif kind == "both":
+        pair = last_list if len(last_list) == 2 else in_sentence[-2:] if len(in_sentence) >= 2 else None
+        if pair is None:
+            recent: list[str] = []
+            for listed in reversed(state.lists):
+                for level in reversed(listed):
+                    if level not in recent:
+                        recent.append(level)
+                if len(recent) >= 2:
+                    break
+            pair = list(reversed(recent[:2])) if len(recent) >= 2 else None
+        levels = list(pair) if pair else None
+    elif kind == "these":
+        count = _count(view.words[cue.start : cue.end])
+        options = [
+            in_sentence,
+            last_list,
+            _recent_lists(state, 2),
+            _recent_lists(state, 4),
+            state.fractured,
+            state.treated,
+        ]
+        wanted = (
+            next((o for o in options if len(o) == count), None)
+            if count
+            else next((o for o in options if len(o) >= 2), None)
+        )
+        if wanted is None and not count:
+            wanted = state.fractured or last_list
+        levels = list(wanted) if wanted else None
+    elif kind == "this":
+        levels = list(before[-1].levels) if before else list(state.heading or state.focus) or None
+    elif kind in ("former", "latter"):
+        source = [level for place in before if place.how == NAMED for level in place.levels if level]
+        if len(source) < 2:
+            source = next((pair for pair in reversed(state.lists) if len(pair) == 2), [])
+        if len(source) < 2:
+            source = _recent_lists(state, 2)[-2:]
+        if len(source) >= 2:
+            levels = [source[0] if kind == "former" else source[-1]]
+    elif kind == "all":
+        levels, how = [], EVERY
+    elif kind == "remaining":
+        if any(p.group is not None and cue.end < p.at <= cue.end + 2 for p in places):
+            return None  # "the remaining deformities at T10, T12 and L1"
+        levels, how = [], REMAINING
+    elif kind == "all_except":
+        spared = next((p for p in places if cue.end <= p.at <= cue.end + 2 and p.group is not None), None)
+        if spared is None or len(state.fractured) <= len(spared.levels):
+            return None
+        levels = [level for level in state.fractured if level not in spared.levels]
+        places.remove(spared)
+    elif kind == "first":
+        count = _count(view.words[cue.start : cue.end])
+        source = next(
+            (listed for listed in [in_sentence, *reversed(state.lists), state.fractured] if len(listed) > count), None
+        )
+        levels = list(source[:count]) if source else None
+    elif kind == "final":
+        count = _count(view.words[cue.start : cue.end])
+        source = next((o for o in [in_sentence, *reversed(state.lists), state.fractured] if len(o) > count), None)
+        levels = list(source[-count:]) if source else None
+    elif kind == "third":
+        source = next((o for o in [in_sentence, *reversed(state.lists)] if len(o) >= 3), None)
+        levels = [source[1 if "third" not in view.words[cue.start : cue.end] else 2]] if source else None
+    elif kind in ("upper", "lower"):
+        count = _count(view.words[cue.start : cue.end]) or 1
+        listed = next((o for o in [in_sentence, last_list, state.fractured] if len(o) > count), None)
+        if listed is None or (view.words[cue.end : cue.end + 1] or ["."])[0] in _ANATOMY:
+            return None
+        ranked = sorted(listed, key=lambda level: _RANK.get(level, 99.0))
+        levels = list(ranked[:count] if kind == "upper" else ranked[-count:])
+    elif kind == "between":
+        ends = state.treated[-2:] if len(state.treated) >= 2 else (state.lists[-1][-2:] if state.lists else [])
+        if len(ends) == 2:
+            levels = list(level_range(ends[0], ends[1])[1:-1]) or None
+    elif kind == "disc_bodies":
+        levels = list(state.disc) or None
+    elif kind == "elsewhere":
+        return Place(cue.start, cue.end, [], REFERENCE, part="elsewhere")
+    elif kind in ("above", "below"):
+        named = [level for place in before if place.how == NAMED for level in place.levels if level]
+        anchor = named[-1:] or state.treated[-1:] or [level for level in state.focus[-1:] if level]
+        target = neighbor(anchor[0], -1 if kind == "above" else 1) if anchor else None
+        levels = [target] if target else None
+    elif kind == "treated":
+        levels = list(state.treated) or None
+    elif kind == "neighbors":
+        around = [neighbor(level, step) for level in state.treated[-1:] for step in (-1, 1)]
+        levels = [level for level in around if level] or None
+    if levels is None:
+        return None
+    return Place(cue.start, cue.end, levels, how)
+
+
+def _last_list(before: Sequence[Place], state: Discourse) -> list[str]:
+    if before:
+        chain = before[-1].chain
+        return [level for place in before if place.chain == chain for level in place.levels if level]
+    return state.lists[-1] if state.lists else []
+
+
+def _recent_lists(state: Discourse, count: int) -> list[str]:
+    levels: list[str] = []
+    for listed in state.lists[-count:]:
+        levels += [level for level in listed if level not in levels]
+    return levels
+
+
+def _count(words: Sequence[str]) -> int:
+    return next((n for word, n in (("two", 2), ("three", 3), ("four", 4), ("five", 5), ("six", 6)) if word in words), 0)
