@@ -139,7 +139,7 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
                     if (
                         mention.label in ("fracture", "augmented")
                         and label != "question"
-                        and _presupposed(view, cue, mention)
+                        and _presupposed(words, cue.end, mention, quantifier=bool(cue.attrs.get("quantifier")))
                     ):
                         continue
                     _mark(mention, label, history)
@@ -153,6 +153,14 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             ):
                 continue  # "possible" behind a finding counts when the clause ends there
             if (
+                cue.label == "negation_backward"
+                and words[cue.start] == "not"
+                and words[cue.start - 1] == ","
+                and words[cue.end : cue.end + 1] in (["at"], ["in"])
+                and "<level>" in words[cue.end : cue.end + 6]
+            ):
+                continue  # "a component at T7, not seen at T8"
+            if (
                 words[cue.start] == ":"
                 and words[cue.end - 1] in ("no", "n")
                 and cue.end < len(words)
@@ -164,27 +172,34 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             for mention in view.mentions:
                 near = mention.start >= cue.start - reach or mention.end == cue.start
                 if near and lo <= mention.start and mention.end <= cue.start:
+                    if mention.label in ("fracture", "augmented") and _presupposed(words, lo, mention):
+                        continue
                     _mark(mention, label, history)
 
 
-def _presupposed(view: SentenceWords, cue: Mention, mention: Mention) -> bool:
+def _presupposed(words: Sequence[str], lo: int, mention: Mention, *, quantifier: bool = False) -> bool:
     """ "No edema in the collapsed T6 vertebra", "neither of the fractures shows edema": the fracture itself is a fact.
 
     It is when a definite noun phrase holds it, behind a preposition and something else that is denied or hedged.
     """
-    words = view.words
-    if cue.attrs.get("quantifier"):
+    if quantifier:
         return _subject_of_verb(words, mention.end)
     at = mention.start - 1
     named = words[mention.end : mention.end + 1] == ["<level>"]
-    while at >= cue.end and at > mention.start - 8 and (words[at] in _NOUN_PHRASE or words[at][-2:] in ("ed", "ly")):
+    while at >= lo and at > mention.start - 8 and (words[at] in _NOUN_PHRASE or words[at][-2:] in ("ed", "ly")):
         named = named or words[at] == "<level>"
         at -= 1
-    if at <= cue.end - 1:
+    if at < lo:
         return False
     if words[at] in _DEFINITE:
-        return at - 1 > cue.end and words[at - 1] in _RELATES or at > cue.end and words[at - 1] == "that"
-    return named and at > cue.end and words[at] in _RELATES
+        return (
+            at - 1 >= lo
+            and words[at - 1] in _RELATES
+            or at > lo
+            and words[at - 1] == "that"
+            or _subject_of_verb(words, mention.end)
+        )
+    return named and at > lo and words[at] in _RELATES
 
 
 def _subject_of_verb(words: Sequence[str], at: int) -> bool:

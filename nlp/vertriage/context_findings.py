@@ -221,7 +221,8 @@ def _known_malignancy(
                 absent.append((mention, view))
             continue
         if mention.asked or mention.hedged:
-            if (
+            beside = words[max(0, mention.start - 5) : mention.start]
+            if not mention.asked and ("treated" in beside or "patient" in beside and "with" in beside) or (
                 section == "history"
                 and any(
                     w in ("known", "history", "post", "treated", "diagnosis")
@@ -243,7 +244,14 @@ def _known_malignancy(
             "primary",
             "malignancy",
         ):
-            if not any(w in _NEW_SUSPICION for w in words) or "known" in words or "history" in words:
+            beside = words[max(0, mention.start - 4) : mention.start]
+            if (
+                not any(w in _NEW_SUSPICION for w in words)
+                or "known" in words
+                or "history" in words
+                or "treated" in beside
+                or "patient" in beside
+            ):
                 present.append((mention, view))
         elif (
             words[mention.start] in ("metastasis", "metastatic")
@@ -357,8 +365,7 @@ def _outweighed(item: _Found) -> bool:
     return (
         after[:2] == ["is", "excluded"]
         or any(w == "excluded" for w in after)
-        and "not" not in after
-        and "cannot" not in after
+        and not any(w in ("not", "cannot", "should", "must", "needs", "need", "to", "until", "unless") for w in after)
     )
 
 

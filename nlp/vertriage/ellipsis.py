@@ -52,7 +52,10 @@ def alike(
     return found
 
 
-_COPIED = frozenset(["fracture", "marrow_edema", "acuity", "percent"])
+_COPIED = frozenset(
+    "fracture marrow_edema acuity percent cleft cleft_content retropulsion marrow_replacement osseous_destruction "
+    "soft_tissue_mass convex_posterior_border".split()
+)
 _ATTRIBUTES = frozenset(["marrow_edema", "cleft", "retropulsion"])
 
 
@@ -72,6 +75,47 @@ def only(view: SentenceWords, places: Sequence[Place], chosen: Sequence[Chosen])
             ):
                 copy = Mention(mention.label, mention.value, mention.start, mention.end, mention.entry, negated=True)
                 found.append((copy, [Place(-1, -1, [], REMAINING)], REMAINING, False))
+    return found
+
+
+def all_but(chosen: Sequence[Chosen]) -> list[Chosen]:
+    """ "all but T8 contain a cleft": denied of T8."""
+    found: list[Chosen] = []
+    for mention, where, _, _ in chosen:
+        for place in where:
+            if place.spared and mention.label in _ATTRIBUTES and not mention.negated and mention.value != "absent":
+                copy = Mention(mention.label, mention.value, mention.start, mention.end, mention.entry, negated=True)
+                found.append((copy, [Place(-1, -1, list(place.spared), NAMED)], NAMED, False))
+    return found
+
+
+def announced(view: SentenceWords, places: Sequence[Place], chosen: Sequence[Chosen], state: Discourse) -> list[Chosen]:
+    """ "Acute fractures:" above or before a list of levels says it of each of them."""
+    bodies = [place for place in places if place.group is not None and place.part == "body"]
+    if not bodies:
+        return []
+    said = list(state.announced) if bodies[0].at <= 2 else []
+    colon = view.words.index(":") if ":" in view.words[:8] else -1
+    if bodies[0].at > colon > 0 or view.sentence.label and not said:
+        limit = colon if colon > 0 else bodies[0].at
+        said = [
+            mention
+            for mention in view.mentions
+            if mention.label in ("fracture", "acuity")
+            and mention.end <= limit
+            and not (mention.negated or mention.asked)
+            and not any(place.at < mention.end for place in places)
+        ]
+        if not any(at in view.plural for mention in said for at in range(mention.start, mention.end)):
+            return []
+    found: list[Chosen] = []
+    for mention in said:
+        for place in bodies:
+            if place.at < mention.end and mention in view.mentions:
+                continue
+            if not any(item[0].label == mention.label and place in item[1] for item in chosen):
+                copy = Mention(mention.label, mention.value, place.at, place.end, mention.entry, False, mention.hedged)
+                found.append((copy, [place], NAMED, False))
     return found
 
 

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vertriage.assertion import VERBS, clause_starts
-from vertriage.ellipsis import Chosen, alike, elliptic, only, own_age, spare
+from vertriage.ellipsis import Chosen, alike, all_but, announced, elliptic, only, own_age, spare
 from vertriage.lexicon import Entry, word_list
 from vertriage.places import (
     BLOCKS,
@@ -108,12 +108,28 @@ def link_findings(views: Sequence[SentenceWords]) -> list[Link]:
         elif sentence.item:
             state.heading = [] if state.heading_how != "line" or sentence.indent == 0 else state.heading
         places = find_places(view, state)
+        _announce(view, state)
         _heading(view, places, state, previous_label)
         previous_label = sentence.label or previous_label
         new = _link_sentence(view, places, state, order)
         links.extend(new)
         _advance(view, places, new, state)
     return links
+
+
+def _announce(view: SentenceWords, state: Discourse) -> None:
+    """Remember a heading such as "Acute fractures:" for the lines below it, and forget it after them."""
+    sentence = view.sentence
+    if sentence.heads and not view.groups:
+        state.announced = [
+            mention
+            for mention in view.mentions
+            if mention.label in ("fracture", "acuity") and not (mention.negated or mention.asked)
+        ]
+        if not any(mention.label == "fracture" for mention in state.announced):
+            state.announced = []
+    elif state.announced and not any(at <= 1 for at, _ in view.groups):
+        state.announced = []
 
 
 def _keeps_heading(view: SentenceWords) -> bool:
@@ -245,7 +261,9 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
             chosen.append((mention, [Place(-1, -1, [], EVERY)], EVERY, False))
     chosen += elliptic(view, places, mentions)
     chosen += alike(view, places, mentions, chosen, state)
+    chosen += announced(view, places, chosen, state)
     chosen += only(view, places, chosen)
+    chosen += all_but(chosen)
     own_age(chosen)
     spared = spare(view, places, chosen)
     dealt = _deal(view, chosen, state.fractured)
@@ -320,6 +338,10 @@ def _find(
     inside = _inside_list(words, mention, before, after, all_mentions)
     if inside is not None:
         return [inside]
+    if words[0] == "of" and mention.label == "fracture" and mention.start <= 7 and after and mention.value != "soft":
+        spread = [p for p in after if p.group is not None and p.part == "body"]
+        if spread and words[1] in ("the", "these", "those") and "," in words[mention.end : mention.end + 3]:
+            return spread  # "Of the untreated fractures, T11 is edematous and T6 is not"
     if mention.label == "acuity":  # "an old fracture (T7)": the word of age goes where its fracture goes
         for other in all_mentions:
             if (
@@ -385,6 +407,7 @@ def _find(
     ):
         return [prev]
     usable = [p for p in before if p.part == "body" or p.part == "elsewhere"]
+    usable = [p for p in usable if words[p.at - 1 : p.at] != ["unlike"]] or usable
     same_clause = [p for p in usable if p.at >= clause]
     if same_clause:
         whole = _whole(_subject(words, same_clause, mention), places, mention, view)
@@ -631,6 +654,8 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
     """After a sentence: what the next one may refer to."""
     if view.sentence.section == "history":
         for link in links:
+            if link.mention.label == "fracture" and link.levels and not (link.mention.negated or link.mention.asked):
+                state.known = list(link.levels)
             if link.mention.label == "augmented":
                 state.treated += [level for level in link.levels if level and level not in state.treated]
         return

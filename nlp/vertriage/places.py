@@ -36,6 +36,9 @@ _PROCESS_WORDS = word_list("process_words")
 _DISC_NOUNS = word_list("disc_nouns")
 _AFTER_REFERENCE = word_list("after_reference")
 _ANATOMY = word_list("anatomy")
+_ALL = frozenset(["all", "each", "every"])
+_SPARED = frozenset("fracture marrow_edema cleft retropulsion acuity".split())
+_SPANS = frozenset(["from", "between", "of", ",", ":", "("])
 _RANK = {level: float(rank) for rank, level in enumerate(ORDER)} | {"T13": 18.5, "L6": 23.5}
 
 
@@ -51,6 +54,8 @@ class Place:
     part: str = "body"
     chain: int = -1
     region: str = ""
+    spared: list[str | None] = field(default_factory=list)
+    """In "all but T8": T8."""
 
 
 @dataclass(slots=True)
@@ -64,6 +69,10 @@ class Discourse:
     lists: list[list[str]] = field(default_factory=list)
     """Lists of levels with a vertebral finding, oldest first."""
     fractured: list[str] = field(default_factory=list)
+    known: list[str | None] = field(default_factory=list)
+    """The vertebra whose fracture the history tells of."""
+    announced: list[Mention] = field(default_factory=list)
+    """What a heading such as "Acute fractures:" says of the list below it."""
     unnamed: bool = False
     """Whether fractures were spoken of without their levels."""
     treated: list[str] = field(default_factory=list)
@@ -162,6 +171,8 @@ def _fracture_pair(view: SentenceWords, at: int) -> bool:
     for mention in view.mentions:
         if mention.label not in ("fracture", "augmented", "injury") or mention.value == "soft":
             continue
+        if words[mention.end : mention.end + 1] == ["dislocation"]:
+            continue  # of the segment, not of both bodies
         if (
             mention.start >= at + 1
             and mention.start <= at + 4
@@ -212,7 +223,7 @@ def _chained(between: Sequence[str]) -> bool:
         elif depth == 0:
             if word not in FILLERS:
                 return False
-            linked = linked or word in (",", "and", "&", "+", "or", "plus", "/", "well")
+            linked = linked or word in (",", "and", "&", "+", "or", "nor", "plus", "/", "well")
     return linked and depth == 0
 
 
@@ -279,7 +290,7 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
             wanted = state.fractured or last_list
         levels = list(wanted) if wanted else None
     elif kind == "this":
-        levels = list(before[-1].levels) if before else list(state.heading or state.focus) or None
+        levels = list(before[-1].levels) if before else list(state.heading or state.focus or state.known) or None
     elif kind in ("former", "latter"):
         source = [level for place in before if place.how == NAMED for level in place.levels if level]
         if len(source) < 2:
@@ -289,17 +300,23 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         if len(source) >= 2:
             levels = [source[0] if kind == "former" else source[-1]]
     elif kind == "all":
+        if any(p.group is not None and p.at == cue.end + 1 for p in places) and view.words[cue.end] in _SPANS:
+            return None  # "at every level from T10 to L2"
         levels, how = [], EVERY
     elif kind == "remaining":
         if any(p.group is not None and cue.end < p.at <= cue.end + 2 for p in places):
             return None  # "the remaining deformities at T10, T12 and L1"
         levels, how = [], REMAINING
     elif kind == "all_except":
+        if view.words[cue.start] not in _ALL and any(m.end <= cue.start for m in view.mentions if m.label in _SPARED):
+            return None  # "all edematous apart from L1": taken out of what was said, see ellipsis
         spared = next((p for p in places if cue.end <= p.at <= cue.end + 2 and p.group is not None), None)
-        if spared is None or len(state.fractured) <= len(spared.levels):
+        known = state.fractured if spared is None or len(in_sentence) <= len(spared.levels) else in_sentence
+        if spared is None or len(known) <= len(spared.levels):
             return None
-        levels = [level for level in state.fractured if level not in spared.levels]
+        levels = [level for level in known if level not in spared.levels]
         places.remove(spared)
+        return Place(cue.start, cue.end, levels, how, spared=list(spared.levels))
     elif kind == "first":
         count = _count(view.words[cue.start : cue.end])
         source = next(

@@ -304,6 +304,11 @@ def _statuses(
                 none_in_impression = none_in_impression or link.view.sentence.section == "impression"
         elif not soft and link.how in (NAMED, EVERY) and value != "absent" and _spinal(link.view):
             loose.append(claim)
+    if links:
+        for link in by_label["acuity"]:
+            if _age_alone(link):
+                for level in link.levels:
+                    claims[level].append(_Claim("present soft", link.how, link))
     scheuermann = any(
         word == "scheuermann"
         for view in views
@@ -315,6 +320,13 @@ def _statuses(
         value = _status(level, mine, demoted.get(level, []), none_at_all, scheuermann, described, none_in_impression)
         if value is not None:
             status[level] = (value, [c.span for c in mine if c.value.startswith(value)] or [c.span for c in mine])
+    for level, implied in demoted.items():
+        told = [c for c in implied if c.value == "present"]
+        if told and level is not None and level not in claims and not none_at_all and len(told[0].link.levels) == 1:
+            status[level] = (
+                "present",
+                [c.span for c in told],
+            )  # "The edema at L1 has gone. A wedge deformity is left."
     for level, held in cement.items():
         if level is not None and (level not in status or status[level][0] == "possible"):
             status[level] = ("present", [(link.view, link.mention.start, link.mention.end) for link in held])
@@ -329,6 +341,39 @@ def _statuses(
     return status
 
 
+def _age_alone(link: Link) -> bool:
+    """ "T12 and L1 are remote", "L4: healed", "Old L4.": an age, which among fractures only a fracture has."""
+    view, mention = link.view, link.mention
+    words = view.words
+    if (
+        link.how != NAMED
+        or mention.negated
+        or mention.hedged
+        or mention.asked
+        or words[mention.start] not in _AGES
+        or view.sentence.section not in ("findings", "impression", "addendum")
+        or any(m.label in ("fracture", "lesion_noun", "lesion_malignant", "mimic", "augmented") for m in view.mentions)
+    ):
+        return False
+    group = next(
+        (at for at, group in view.groups if group.part == "body" and set(group.levels) & set(link.levels)), None
+    )
+    if group is None:
+        return False
+    if group == mention.end and mention.start == 0:
+        return len(words) <= group + 2 or words[group + 1] in (".", ",", ";", "(", "and")
+    between = words[group + 1 : mention.start]
+    after = words[mention.end] if mention.end < len(words) else "."
+    return (
+        group <= 1
+        and mention.start > group
+        and all(word in _PREDICATE for word in between)
+        and (after in (",", ".", ";", ")", "-", "and", "but", "with", "without") or after in ("in", "by"))
+    )
+
+
+_AGES = word_list("ages")
+_PREDICATE = word_list("predicate")
 _SPINE_WORDS = word_list("spine_words")
 _OTHER_BONES = word_list("other_bones")
 
@@ -433,6 +478,9 @@ def _summary_only(claims: Sequence[_Claim], named: Sequence[str]) -> bool:
         if claim.section == 0:
             continue
         region = claim.link.region
+        count = _counted(claim.link)
+        if count and count == sum(1 for level in named if not region or level[0] in _letters(region)):
+            continue  # "Two lumbar compression fractures. The first, at L1, ..."
         if not region and len(named) > 1 and not any(word in ("other", "additional", "further") for word in words):
             continue
         if claim.section == 1 and not any(group.part == "body" for _, group in claim.link.view.groups):
@@ -444,10 +492,22 @@ def _summary_only(claims: Sequence[_Claim], named: Sequence[str]) -> bool:
             and claim.section == 1
         ):
             return False
-        letters = {"T" if "thoracic" in region else "L" if "lumbar" in region else ""}
-        if region and not any(level[0] in letters for level in named):
+        if region and not any(level[0] in _letters(region) for level in named):
             return False
     return True
+
+
+def _letters(region: str) -> str:
+    return ("T" if "thoracic" in region else "") + ("L" if "lumbar" in region else "")
+
+
+_COUNTS = {word: number for number, word in enumerate("one two three four five six seven eight".split(), start=1)}
+
+
+def _counted(link: Link) -> int:
+    """How many fractures a sentence without levels counts."""
+    words = link.view.words[max(0, link.mention.start - 6) : link.mention.start]
+    return next((_COUNTS[word] for word in words if word in _COUNTS), 0)
 
 
 # --- what is said of each --------------------------------------------------------------------------------------------
@@ -571,14 +631,15 @@ def _pedicle(link: Link) -> str | None:
         )
         if len(between) > 9 or ";" in between:
             continue
-        distance = len(between)
+        distance = len(between) + (4 if "," in between else 0)
         if best is None or distance < best[0] or (distance == best[0] and other.value == "absent"):
             best = (distance, other.value or "", other)
     if best is None:
         return None
     if best[1] == "absent":
         return "absent"
-    if best[2].entry.label and any(w in _BREAKS for w in view.words) and not any(w in _DISEASE for w in view.words):
+    end = view.words.index(";", mention.end) if ";" in view.words[mention.end :] else len(view.words)
+    if any(w in _BREAKS for w in view.words[:end]) and not any(w in _DISEASE for w in view.words[:end]):
         return None  # a fracture that runs on into the arch
     if mention.negated or best[2].negated:
         return "absent"
@@ -714,7 +775,9 @@ def _acuity(
         if near > 8 and _other_subject(link):
             continue
         strength = (
-            0
+            5
+            if _as_was(link.view, mention)
+            else 0
             if mention.attrs.get("overrides")
             else 4
             if mention.attrs.get("weak")
@@ -754,6 +817,25 @@ def _acuity(
     return None, []
 
 
+def _as_was(view: SentenceWords, mention: Mention) -> bool:
+    """ "called acute on the CT", "what was an acute fracture": a judgment of before, which one of now beats."""
+    words = view.words
+    before, after = words[max(0, mention.start - 4) : mention.start], words[mention.end : mention.end + 8]
+    if not _JUDGED.isdisjoint(before):
+        return not _ELSEWHERE.isdisjoint(words)
+    if before[-1:] == ["was"] or before[-2:-1] == ["was"]:
+        return before[:1] == ["what"] or not _ELSEWHERE.isdisjoint(after)
+    return after[:3] in (["at", "the", "time"], ["at", "that", "time"]) or after[:2] in (
+        ["at", "presentation"],
+        ["at", "diagnosis"],
+        ["back", "then"],
+    )
+
+
+_JUDGED = word_list("judged")
+_ELSEWHERE = word_list("judged_elsewhere")
+
+
 def _near_fracture(link: Link, fractures: Mapping[int, Sequence[Link]]) -> int:
     return min(
         (
@@ -780,7 +862,7 @@ def _other_subject(link: Link) -> bool:
 _RETAINED = word_list("retained")
 _PRIOR = word_list("prior")
 _THEN = frozenset("presentation diagnosis baseline onset outset time discharge admission injury first".split())
-_PRIOR_STUDY = _PRIOR | {"previous", "last", "initial", "original", "first", "comparison", "outside"}
+_PRIOR_STUDY = _PRIOR | {"previous", "last", "initial", "original", "comparison", "outside"}
 
 
 def _height(level: Level, links: Sequence[Link], only: bool) -> tuple[float | None, list[Span]]:

@@ -222,6 +222,8 @@ def sentence_words(
             )
         ):
             word = "approximately"  # "ca. 4 m"
+        elif word == "mm" and tokens.raw[at] == "MM" and (at == lo or kind[at - 1] != NUMBER):
+            word = "myeloma"
         elif word in _COUNTED and tokens.raw[at][-1] in "sS":
             result.plural.add(len(words))
         words.append(word)
