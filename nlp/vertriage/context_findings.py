@@ -222,13 +222,17 @@ def _known_malignancy(
             continue
         if mention.asked or mention.hedged:
             beside = words[max(0, mention.start - 5) : mention.start]
-            if not mention.asked and ("treated" in beside or "patient" in beside and "with" in beside) or (
-                section == "history"
-                and any(
-                    w in ("known", "history", "post", "treated", "diagnosis")
-                    for w in words[max(0, mention.start - 4) : mention.start]
+            if (
+                not mention.asked
+                and ("treated" in beside or "patient" in beside and "with" in beside)
+                or (
+                    section == "history"
+                    and any(
+                        w in ("known", "history", "post", "treated", "diagnosis")
+                        for w in words[max(0, mention.start - 4) : mention.start]
+                    )
+                    and not mention.asked
                 )
-                and not mention.asked
             ):
                 present.append((mention, view))
             continue

@@ -29,7 +29,7 @@ PREPOSITIONS = frozenset(
 BLOCKS = frozenset(
     ", ; : ( ) - . but with without which that while whereas than versus compared relative like unlike similar "
     "from above below no not who where when although though however than causing resulting containing other "
-    "except apart save besides".split()
+    "except apart save besides following after since until".split()
 )
 FILLERS = word_list("list_fillers")
 _PROCESS_WORDS = word_list("process_words")
@@ -333,6 +333,10 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
     elif kind in ("upper", "lower"):
         count = _count(view.words[cue.start : cue.end]) or 1
         listed = next((o for o in [in_sentence, last_list, state.fractured] if len(o) > count), None)
+        if any(p.group is not None and cue.end <= p.at <= cue.end + 6 for p in places) and any(
+            word in ("at", "is") for word in view.words[cue.end : cue.end + 5]
+        ):
+            return None  # "the lowest of the fractures is at T10"
         if listed is None or (view.words[cue.end : cue.end + 1] or ["."])[0] in _ANATOMY:
             return None
         ranked = sorted(listed, key=lambda level: _RANK.get(level, 99.0))

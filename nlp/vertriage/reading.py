@@ -291,7 +291,7 @@ def _statuses(
         if link.how in (NAMED, REFERENCE, HEADING) and link.levels:
             for level in link.levels:
                 claims[level].append(claim)
-        elif link.how == FOCUS and value in ("possible", "present"):
+        elif link.how == FOCUS and value in ("possible", "present") and _spinal(link.view, views):
             for level in link.levels:
                 demoted[level].append(claim)
         elif value == "absent" and not history:
@@ -302,7 +302,7 @@ def _statuses(
             ):
                 none_at_all = True
                 none_in_impression = none_in_impression or link.view.sentence.section == "impression"
-        elif not soft and link.how in (NAMED, EVERY) and value != "absent" and _spinal(link.view):
+        elif not soft and link.how in (NAMED, EVERY) and value != "absent" and _spinal(link.view, views):
             loose.append(claim)
     if links:
         for link in by_label["acuity"]:
@@ -322,7 +322,7 @@ def _statuses(
             status[level] = (value, [c.span for c in mine if c.value.startswith(value)] or [c.span for c in mine])
     for level, implied in demoted.items():
         told = [c for c in implied if c.value == "present"]
-        if told and level is not None and level not in claims and not none_at_all and len(told[0].link.levels) == 1:
+        if told and level is not None and not any(status) and not none_at_all and len(told[0].link.levels) == 1:
             status[level] = (
                 "present",
                 [c.span for c in told],
@@ -375,15 +375,16 @@ def _age_alone(link: Link) -> bool:
 _AGES = word_list("ages")
 _PREDICATE = word_list("predicate")
 _SPINE_WORDS = word_list("spine_words")
+_OF_THE_SPINE = _SPINE_WORDS - {"pathologic", "insufficiency", "osteoporotic", "fragility"}
 _OTHER_BONES = word_list("other_bones")
 
 
-def _spinal(view: SentenceWords) -> bool:
+def _spinal(view: SentenceWords, views: Sequence[SentenceWords]) -> bool:
     """Whether a sentence without a level speaks of the spine: a chest report has other bones and collapsing lungs."""
     words = {*view.words, *view.sentence.label.lower().split()}
-    if not _OTHER_BONES.isdisjoint(words) and (
-        _SPINE_WORDS - {"pathologic", "insufficiency", "osteoporotic", "fragility"}
-    ).isdisjoint(view.words):
+    if _OF_THE_SPINE.isdisjoint(view.words) and not _OTHER_BONES.isdisjoint(
+        words.union(*(other.words for other in views if other.sentence.paragraph == view.sentence.paragraph))
+    ):
         return False
     return not _SPINE_WORDS.isdisjoint(words)
 
@@ -662,6 +663,7 @@ def _settle(claims: Sequence[_Claim]) -> tuple[str, list[Span]]:
         if (3 if c.how >= HEADING else 2 if c.how == FOCUS else 1) == strongest
         or c.value == "present"
         and c.how == FOCUS
+        and not c.link.ambiguous
     ]
     for value in ("present", "possible", "absent"):
         mine = [c for c in pool if c.value == value]
@@ -991,7 +993,7 @@ def _former(words: Sequence[str], before: Sequence[str], after: Sequence[str], a
         return True
     if after[:1] and after[0] in _PRIOR:
         return True
-    if before[-2:] in (["restored", "to"], ["restored", "by"], ["regained", "to"], ["reexpanded", "to"]):
+    if any(w in ("restored", "regained", "reexpanded", "restoration") for w in before[-4:]):
         return True
     for index, word in enumerate(after[:7]):  # "30% height loss on the earlier study and 75% today"
         if word in ("<percent>", ",", ";", "."):
