@@ -142,6 +142,8 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
                         and _presupposed(words, cue.end, mention, quantifier=bool(cue.attrs.get("quantifier")))
                     ):
                         continue
+                    if history and mention.label == "pain" and label == "negation" and _pain_of_its_own(words, mention):
+                        continue
                     _mark(mention, label, history)
         else:
             if (
@@ -177,13 +179,25 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
                     _mark(mention, label, history)
 
 
+def _pain_of_its_own(words: Sequence[str], mention: Mention) -> bool:
+    """ "no cancer history, lumbar pain after a fall": behind a comma, and told more of."""
+    return (
+        words[mention.start - 1] == ","
+        and words[mention.end : mention.end + 1] != []
+        and (words[mention.end] in _TELLS_MORE)
+    )
+
+
+_TELLS_MORE = frozenset("after since for x following radiating worse over in with on when from".split())
+
+
 def _presupposed(words: Sequence[str], lo: int, mention: Mention, *, quantifier: bool = False) -> bool:
     """ "No edema in the collapsed T6 vertebra", "neither of the fractures shows edema": the fracture itself is a fact.
 
     It is when a definite noun phrase holds it, behind a preposition and something else that is denied or hedged.
     """
-    if quantifier:
-        return _subject_of_verb(words, mention.end)
+    if quantifier and _subject_of_verb(words, mention.end):
+        return True
     at = mention.start - 1
     named = words[mention.end : mention.end + 1] == ["<level>"]
     while at >= lo and at > mention.start - 8 and (words[at] in _NOUN_PHRASE or words[at][-2:] in ("ed", "ly")):
@@ -208,11 +222,12 @@ def _subject_of_verb(words: Sequence[str], at: int) -> bool:
         if words[index] in (";", ".", "nor"):
             return False
         if words[index] in VERBS:
-            seen = any(word in _PERCEIVED for word in words[index + 1 : index + 3])
+            seen = any(word in _PERCEIVED or word in _VERIFIED for word in words[index + 1 : index + 4])
             return not (seen and words[index] in ("is", "are", "was", "were"))
     return False
 
 
+_VERIFIED = frozenset("confirmed substantiated verified corroborated excluded reproduced real".split())
 _NOUN_PHRASE = word_list("noun_phrase")
 _DEFINITE = frozenset("the this that these those its both either each any their his her".split())
 _RELATES = word_list("relates")
@@ -284,6 +299,8 @@ def _forward_stop(
         if at >= start:
             stop = min(stop, at)
             break
+    if words[cue.start] in ("absence", "lack", "absent"):  # "Absence of edema in T9 argues for an old fracture"
+        stop = next((at for at in range(start, stop) if words[at] in _CONCLUDES), stop)
     for at, _ in excepts:
         if at >= start:
             stop = min(stop, at)
@@ -312,6 +329,7 @@ _FRESH = word_list("fresh_phrase")
 
 
 _PREDICATES = word_list("predicates")
+_CONCLUDES = word_list("concludes")
 _NEGATIVES = frozenset(["no", "or", "nor"])
 
 

@@ -142,6 +142,7 @@ def _pain(
         return "absent", denied
     if present:
         return "present", present
+    incidental = [(m, v) for m, v in incidental if any(other.label == "fracture" for other in v.mentions)]
     if incidental and fractures:
         return "absent", incidental
     return "not_stated", []
@@ -215,7 +216,7 @@ def _known_malignancy(
             continue
         section = view.sentence.section
         if mention.negated:
-            if section == "history" and any(
+            if (section == "history" or "history" in words) and any(
                 w in ("history", "cancer", "malignancy", "known", "hx", "pmh", "prior") for w in words
             ):
                 absent.append((mention, view))

@@ -42,7 +42,8 @@ def alike(
             if item[0].label in _COPIED and item[0].end <= min(cue.start, place.at) and place not in item[1] and item[1]
         ]
         said = {m.label for m in mentions if m.start >= cue.start or m.start >= place.at}
-        for mention in before or state.described:
+        opening = cue.start <= 2 or "<level>" not in view.words[cue.start : cue.end]
+        for mention in before or (state.described if opening else ()):
             if mention.label in said and mention.label != "fracture":
                 continue
             # A percentage keeps its position, by which its value is known.

@@ -201,7 +201,7 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
     links: list[Link] = []
     mentions = [m for m in view.mentions if m.label in FINDINGS]
     percents = [Mention("percent", None, p.at, p.at + 1, _PERCENT) for p in view.percents]
-    if not mentions and not percents:
+    if not mentions and not percents and not state.announced and not any(cue.label == "alike" for cue in view.cues):
         return links
     starts = clause_starts(view.words)
     everything = sorted(mentions + percents, key=lambda m: m.start)
@@ -426,10 +426,11 @@ def _find(
         return _whole(nxt, places, mention, view)
     if usable:
         return _whole(usable[-1], places, mention, view)
+    subordinate = words[0] in ("despite", "with", "although", "though", "given", "in")
     if (
         nxt is not None
         and nxt.part == "body"
-        and mention.label in ("fracture", "acuity")
+        and (mention.label in ("fracture", "acuity") or mention.label == "percent" and subordinate)
         and not _fresh_start(words, mention.end, nxt.at)
     ):
         return _whole(nxt, places, mention, view)
@@ -533,9 +534,10 @@ def _inside_list(
             return prev  # "L1 acute, T11 subacute"
         if mention.label == "percent":
             chain = [p for p in [*before, *after] if p.chain == prev.chain]
-            lead = words[max(0, chain[0].at - 4) : chain[0].at]
-            led = "<percent>" in lead and any(
-                word in ("at", "in", "of", "for", "on", "(") for word in lead[lead.index("<percent>") :]
+            lead = words[max(0, chain[0].at - 7) : chain[0].at]
+            led = "<percent>" in lead and (
+                lead[-1] == "<percent>"
+                or any(word in ("at", "in", "of", "for", "on", "(") for word in lead[lead.index("<percent>") :])
             )
             return nxt if led else prev  # "35% at T6 and 50% at T7", but "T6 by 35%, T7 by 50% and T9 by 20%"
         return nxt
@@ -571,8 +573,8 @@ def _deal(view: SentenceWords, chosen: Sequence[Chosen], fractured: Sequence[str
     dealt: dict[int, list[str | None]] = {}
     words = view.words
     respectively = any(cue.label == "respectively" for cue in view.cues)
-    for label in ("percent", "acuity"):
-        if label == "acuity" and not respectively:
+    for label in ("percent", "acuity", "cleft_content"):
+        if label != "percent" and not respectively:
             continue
         run: list[tuple[Mention, list[Place]]] = []
         for mention, found, _, _ in [*chosen, (None, [], 0, False)]:

@@ -98,7 +98,7 @@ def find_places(view: SentenceWords, state: Discourse) -> list[Place]:
     named_at = [place.at for place in places]
     cues = [cue for cue in view.cues if cue.label in ("reference", "unnamed")]
     cues.sort(key=lambda c: (c.start, -(c.end - c.start)))
-    cues = [cue for cue in cues if not _left_height(view, cue)]
+    cues = [cue for cue in cues if not _left_height(view, cue) and view.words[cue.start - 1 : cue.start] != ["proven"]]
     last_end = -1
     for cue in cues:
         if cue.start < last_end:
@@ -211,9 +211,11 @@ def _chain(view: SentenceWords, places: list[Place]) -> None:
 def _chained(between: Sequence[str]) -> bool:
     depth = 0
     linked = aside = False
-    for word in between:
+    for at, word in enumerate(between):
         if word == "which" and depth == 0:
             aside = True  # "at T8, which is acute, and at L1"
+        elif word == "with" and between[at - 1 : at] == [","] and between[-1] in ("at", "of", "in"):
+            aside = True  # "fractures at T8, with edema, and at L1, with none"
         elif aside:
             aside = word != ","
         elif word == "(":
@@ -350,6 +352,8 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
     elif kind == "elsewhere":
         return Place(cue.start, cue.end, [], REFERENCE, part="elsewhere")
     elif kind in ("above", "below"):
+        if view.words[cue.start - 1 : cue.start] == ["<level>"]:
+            return None  # "the L1 body below its cement"
         named = [level for place in before if place.how == NAMED for level in place.levels if level]
         anchor = named[-1:] or state.treated[-1:] or [level for level in state.focus[-1:] if level]
         target = neighbor(anchor[0], -1 if kind == "above" else 1) if anchor else None

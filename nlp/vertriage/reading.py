@@ -531,7 +531,7 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
             if (
                 label == "marrow_edema"
                 and mention.value == "absent"
-                and any(word in _NOT_MARROW for word in link.view.words[max(0, mention.start - 8) : mention.start])
+                and any(word in _NOT_MARROW for word in link.view.words[max(0, mention.start - 8) : mention.end])
             ):
                 continue  # "the conus is normal in signal"
             if label in ("marrow_edema", "cleft", "retropulsion") and _of_a_prior_study(link.view):
@@ -769,7 +769,9 @@ def _acuity(
         if value == "progressed" or not unnamed and (level not in link.levels or link.how < FOCUS) or mention.asked:
             continue
         if mention.negated and not mention.attrs.get("weak"):
-            continue
+            if value != "acute" or not _denied_age(link, fractures):
+                continue
+            value = "chronic"
         section = _SECTION_ORDER.get(link.view.sentence.section, 1)
         near = _near_fracture(link, fractures)
         if mention.hedged and not _hedged_fracture(link, fractures):
@@ -819,10 +821,21 @@ def _acuity(
     return None, []
 
 
+def _denied_age(link: Link, fractures: Mapping[int, Sequence[Link]]) -> bool:
+    """ "I do not think the fracture is recent": the age is denied of a fracture that is there."""
+    view, mention = link.view, link.mention
+    return view.words[mention.start - 1] in ("is", "are", "be", "being") and any(
+        other.mention.end < mention.start and not (other.mention.negated or other.mention.asked)
+        for other in fractures.get(link.order, ())
+    )
+
+
 def _as_was(view: SentenceWords, mention: Mention) -> bool:
     """ "called acute on the CT", "what was an acute fracture": a judgment of before, which one of now beats."""
     words = view.words
     before, after = words[max(0, mention.start - 4) : mention.start], words[mention.end : mention.end + 8]
+    if "had" in words[max(0, mention.start - 12) : mention.start] and not _ELSEWHERE.isdisjoint(words):
+        return True
     if not _JUDGED.isdisjoint(before):
         return not _ELSEWHERE.isdisjoint(words)
     if before[-1:] == ["was"] or before[-2:-1] == ["was"]:
@@ -973,6 +986,13 @@ def height_loss(view: SentenceWords, at: int, value: float, *, named: bool) -> f
         and "loss" not in before[-6:] + after[:4]
     ):
         return 100 - value
+    tail_end = next((i for i, word in enumerate(after[:8]) if word in (",", ";", ".", "<percent>", "and")), 8)
+    if (
+        "height" in after[:tail_end]
+        and any(word in _RETAINED or word == "left" for word in after[:tail_end])
+        and not {"loss", "lost", "reduction", "reduced"}.intersection(before[-6:] + after[:tail_end])
+    ):
+        return 100 - value  # "70% of the body height remaining"
     return value
 
 
@@ -981,7 +1001,11 @@ def _former(words: Sequence[str], before: Sequence[str], after: Sequence[str], a
     last = before[-4:]
     if before[-1:] == ["from"]:
         return "to" in after[:5] and "<level>" not in after[:3] or after[:1] == ["then"]
-    if before[-1:] == ["not"] or before[-2:] in (["instead", "of"], ["rather", "than"]):
+    if (
+        before[-1:] == ["not"]
+        or before[-2:] == ["not", "the"]
+        or before[-2:] in (["instead", "of"], ["rather", "than"])
+    ):
         return True
     if any(word in _PRIOR for word in before[-2:]):
         return True

@@ -215,7 +215,7 @@ def _split(text: str, segment: list[int], section: SectionName, paragraph: int, 
             continue  # an item number
         if mark == "?" and (not head or head[-1:].isspace() or match.start() == start):
             continue  # a question mark in front of what is asked
-        if mark[0] == "?" and after[:1].islower():
+        if mark[0] == "?" and (after[:1].islower() or after[:2] == "- "):
             continue
         cuts.append(at)
     cuts.append(end)

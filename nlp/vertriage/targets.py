@@ -443,6 +443,7 @@ def match_targets(view: SentenceWords, lexicon: Lexicon) -> None:
                 if any(
                     label in labels
                     and (label != "acuity" or start <= mention.start and mention.end <= stop)
+                    and (label != "fracture" or "with" not in view.words[mention.end : stop])
                     and mention.start < stop
                     and mention.end > start
                     and not (
