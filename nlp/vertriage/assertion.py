@@ -26,7 +26,7 @@ VERBS = word_list("finite_verbs")
 
 _PERCEIVED = word_list("perceived")
 _HARD_STOPS = frozenset([";", "."])
-_QUANTIFIED_NOUNS = 6
+_QUANTIFIED_NOUNS = 8
 
 
 def clause_starts(words: Sequence[str]) -> list[int]:
@@ -136,10 +136,11 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             for mention in view.mentions:
                 # "none of the walls is displaced": the finding itself begins before the verb
                 if start <= mention.start < stop or cue.end <= mention.start < start < mention.end:
+                    held = _held_by(view, mention)
                     if (
-                        mention.label in ("fracture", "augmented")
+                        held is not None
                         and label != "question"
-                        and _presupposed(words, cue.end, mention, quantifier=bool(cue.attrs.get("quantifier")))
+                        and _presupposed(words, cue.end, held, quantifier=bool(cue.attrs.get("quantifier")))
                     ):
                         continue
                     if history and mention.label == "pain" and label == "negation" and _pain_of_its_own(words, mention):
@@ -174,7 +175,8 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             for mention in view.mentions:
                 near = mention.start >= cue.start - reach or mention.end == cue.start
                 if near and lo <= mention.start and mention.end <= cue.start:
-                    if mention.label in ("fracture", "augmented") and _presupposed(words, lo, mention):
+                    held = _held_by(view, mention)
+                    if held is not None and _presupposed(words, lo, held):
                         continue
                     _mark(mention, label, history)
 
@@ -189,6 +191,15 @@ def _pain_of_its_own(words: Sequence[str], mention: Mention) -> bool:
 
 
 _TELLS_MORE = frozenset("after since for x following radiating worse over in with on when from".split())
+
+
+def _held_by(view: SentenceWords, mention: Mention) -> Mention | None:
+    """The fracture (or cement) itself, or the one that a word of age stands before ("the acutely fractured body")."""
+    if mention.label in ("fracture", "augmented"):
+        return mention
+    if mention.label != "acuity":
+        return None
+    return next((m for m in view.mentions if m.label == "fracture" and 0 <= m.start - mention.end <= 3), None)
 
 
 def _presupposed(words: Sequence[str], lo: int, mention: Mention, *, quantifier: bool = False) -> bool:
@@ -264,7 +275,12 @@ def _quantifier_start(words: Sequence[str], cue: Mention) -> int:
     if "nor" in words[cue.end : cue.end + _QUANTIFIED_NOUNS]:
         return cue.end  # "neither edema nor a cleft is seen"
     for at in range(cue.end, min(len(words), cue.end + _QUANTIFIED_NOUNS)):
-        if words[at] in (",", ";"):
+        if (
+            words[at] == ";"
+            or words[at] == ","
+            and words[at + 1 : at + 2] != ["<level>"]
+            and words[at - 1] != "<level>"
+        ):
             break
         if words[at] in VERBS or words[at] == "with":
             return at + 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vertriage.assertion import VERBS
 from vertriage.places import NAMED, REMAINING, Discourse, Place
 from vertriage.targets import Mention, SentenceWords
 
@@ -41,7 +42,7 @@ def alike(
             for item in chosen
             if item[0].label in _COPIED and item[0].end <= min(cue.start, place.at) and place not in item[1] and item[1]
         ]
-        said = {m.label for m in mentions if m.start >= cue.start or m.start >= place.at}
+        said = {m.label for m in mentions if place.at <= m.start <= cue.end + 6}
         opening = cue.start <= 2 or "<level>" not in view.words[cue.start : cue.end]
         for mention in before or (state.described if opening else ()):
             if mention.label in said and mention.label != "fracture":
@@ -53,6 +54,7 @@ def alike(
     return found
 
 
+_UNHARMED = frozenset("normal intact unremarkable spared none no not preserved maintained".split())
 _COPIED = frozenset(
     "fracture marrow_edema acuity percent cleft cleft_content retropulsion marrow_replacement osseous_destruction "
     "soft_tissue_mass convex_posterior_border".split()
@@ -96,7 +98,7 @@ def announced(view: SentenceWords, places: Sequence[Place], chosen: Sequence[Cho
     if not bodies:
         return []
     said = list(state.announced) if bodies[0].at <= 2 else []
-    colon = view.words.index(":") if ":" in view.words[:8] else -1
+    colon = view.words.index(":") if ":" in view.words[:12] else -1
     if bodies[0].at > colon > 0 or view.sentence.label and not said:
         limit = colon if colon > 0 else bodies[0].at
         said = [
@@ -113,6 +115,8 @@ def announced(view: SentenceWords, places: Sequence[Place], chosen: Sequence[Cho
     for mention in said:
         for place in bodies:
             if place.at < mention.end and mention in view.mentions:
+                continue
+            if not _UNHARMED.isdisjoint([*view.words[place.end : place.end + 3], *view.words[place.at - 2 : place.at]]):
                 continue
             if not any(item[0].label == mention.label and place in item[1] for item in chosen):
                 copy = Mention(mention.label, mention.value, place.at, place.end, mention.entry, False, mention.hedged)
@@ -140,6 +144,10 @@ def spare(view: SentenceWords, places: Sequence[Place], chosen: list[Chosen]) ->
             if (
                 mention.start + 3 >= last
                 and mention.end <= cue.start
+                and not (
+                    mention.label in ("fracture", "acuity")
+                    and not VERBS.isdisjoint(view.words[mention.end : cue.start])
+                )
                 and not mention.negated
                 and len(others) > len(place.levels)
                 and others.issuperset(place.levels)

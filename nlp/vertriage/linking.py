@@ -309,6 +309,7 @@ def _speaks_of_fracture(view: SentenceWords) -> bool:
         len(view.words) <= 8
         or any(m.label in ("fracture", "augmented") for m in view.mentions)
         or view.words[0] in ("it", "this", "these", "both", "they")
+        or "it" in view.words[:4]
     )
 
 
@@ -374,6 +375,13 @@ def _find(
             and words[nxt.at] in ("both", "each")
         ):
             return _whole(nxt, places, mention, view)
+        if (
+            mention.label == "percent"
+            and words[mention.end : mention.end + 1] == [")"]
+            and _leads(words, mention.end + 1, nxt.at)
+            and (prev is None or any(word in ("and", ",", ";") for word in words[prev.end : mention.start]))
+        ):
+            return [nxt]  # "a moderate (40%) fracture of T9 and a mild (20%) fracture of T10"
         beside = prev is not None and mention.label in _OF_THE_BODY and not _BESIDE.isdisjoint(gap)
         if not beside and _leads(words, mention.end, nxt.at):
             return _whole(nxt, places, mention, view)
@@ -430,8 +438,12 @@ def _find(
     if (
         nxt is not None
         and nxt.part == "body"
-        and (mention.label in ("fracture", "acuity") or mention.label == "percent" and subordinate)
-        and not _fresh_start(words, mention.end, nxt.at)
+        and (
+            mention.label in ("fracture", "acuity")
+            and not _fresh_start(words, mention.end, nxt.at)
+            or mention.label == "percent"
+            and subordinate
+        )
     ):
         return _whole(nxt, places, mention, view)
     if (
@@ -530,6 +542,8 @@ def _inside_list(
     ):
         if any(word in ("which", "whose") for word in words[prev.end : mention.start]):
             return prev
+        if words[prev.end : prev.end + 2] == [",", "with"]:
+            return prev  # "at T8, with cortical breakthrough, and at L1"
         if mention.label == "acuity" and mention.start == prev.end and words[mention.end] in (",", ";", "and", "."):
             return prev  # "L1 acute, T11 subacute"
         if mention.label == "percent":
@@ -561,6 +575,13 @@ def _whole(place: Place, places: Sequence[Place], mention: Mention, view: Senten
     if place.group is None or place.chain < 0 or place.part != "body":
         return [place]
     chain = [p for p in places if p.chain == place.chain and p.group is not None and p.part == "body"]
+    if (
+        chain[0] is not place
+        and place is chain[-1]
+        and "with" in view.words[chain[0].end : place.at]
+        and "with" in view.words[place.end : mention.start]
+    ):
+        return [place]  # each of the list has its own "with ..."
     if mention.label == "percent" and any(
         chain[0].at < p.at < chain[-1].at and p.at != mention.start for p in view.percents
     ):

@@ -226,7 +226,7 @@ def _chained(between: Sequence[str]) -> bool:
             if word not in FILLERS:
                 return False
             linked = linked or word in (",", "and", "&", "+", "or", "nor", "plus", "/", "well")
-    return linked and depth == 0
+    return linked and depth == 0 and not aside
 
 
 def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discourse) -> Place | None:

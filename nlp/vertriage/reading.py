@@ -749,6 +749,8 @@ def _content(level: Level, clefts: Sequence[_Claim], contents: Sequence[Link]) -
     return ("mixed" if "mixed" in found or len(found) > 1 else found.pop()), spans
 
 
+_AS_WAS = 5
+"""The rank of an age that is a judgment of before; what the marrow shows now beats it."""
 _ACUITY_RANK = {"acute": 0, "subacute": 1, "chronic": 2, "indeterminate": 3}
 
 
@@ -779,7 +781,7 @@ def _acuity(
         if near > 8 and _other_subject(link):
             continue
         strength = (
-            5
+            _AS_WAS
             if _as_was(link.view, mention)
             else 0
             if mention.attrs.get("overrides")
@@ -802,6 +804,8 @@ def _acuity(
     for section in (3, 2, 1):
         if stated[section]:
             best = min(stated[section], key=lambda item: item[:3])
+            if best[0] == _AS_WAS and edema in ("present", "absent"):
+                continue
             value = best[3]
             words = [
                 (item[4].view, item[4].mention.start, item[4].mention.end)
@@ -937,16 +941,20 @@ def height_loss(view: SentenceWords, at: int, value: float, *, named: bool) -> f
                 return None
             if mention.label == "height_loss":
                 height = 0
-            elif mention.label == "not_height":
+            elif mention.label == "not_height" and words[mention.end : mention.end + 1] != ["height"]:
                 other = 0
             continue
-        if mention.label == "mimic":
+        if (
+            mention.label == "mimic"
+            or mention.label == "not_height"
+            and words[mention.end : mention.end + 1] == ["height"]
+        ):
             continue
         distance = at - mention.end if mention.end <= at else mention.start - at - 1
         gap = words[mention.end : at] if mention.end <= at else words[at + 1 : mention.start]
         if ";" in gap or distance > 12:
             continue
-        distance += 4 * sum(word in (",", "(", ")", "and") for word in gap) + (1 if mention.end <= at else 0)
+        distance += 5 * sum(word in (",", "(", ")", "and") for word in gap) + (1 if mention.end <= at else 0)
         if mention.label == "height_loss":
             height = min(height, distance)
         else:

@@ -388,7 +388,7 @@ def _in_percent_list(tokens: Tokens, spelled: Sequence[str], at: int, hi: int) -
 
 def _announced(tokens: Tokens, spelled: Sequence[str], words: Sequence[str], at: int, hi: int) -> bool:
     """ "the percentage losses are 20, 15 and 35": a word names the unit of the numbers that follow."""
-    lead = words[-12:]
+    lead = words[-20:]
     if "percentage" not in lead:
         return False
     if "." in lead or ";" in lead or (_number(spelled[at]) or 0) < 5:
