@@ -183,7 +183,11 @@ def _fracture_pair(view: SentenceWords, at: int) -> bool:
         if (
             mention.end <= at
             and len(gap) <= 6
-            and any(w in ("of", "at", "involving", "in", "affecting") for w in gap)
+            and (
+                any(w in ("of", "at", "involving", "in", "affecting") for w in gap)
+                or not gap
+                and mention.label == "injury"
+            )
             and not any(w in BLOCKS or w in ("disc", "level", "junction") for w in gap)
         ):
             return True
@@ -308,6 +312,10 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
     elif kind == "remaining":
         if any(p.group is not None and cue.end < p.at <= cue.end + 2 for p in places):
             return None  # "the remaining deformities at T10, T12 and L1"
+        if "<percent>" in view.words[cue.end : cue.end + 5]:  # "60% at T8, the others 20-25%"
+            wider = next((o for o in [*reversed(state.lists), state.fractured] if len(o) > len(in_sentence)), [])
+            rest = [level for level in wider if level not in in_sentence]
+            return Place(cue.start, cue.end, [*rest], REFERENCE) if rest and in_sentence else None
         levels, how = [], REMAINING
     elif kind == "all_except":
         if view.words[cue.start] not in _ALL and any(m.end <= cue.start for m in view.mentions if m.label in _SPARED):
@@ -360,6 +368,9 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         levels = [target] if target else None
     elif kind == "treated":
         levels = list(state.treated) or None
+    elif kind == "around":
+        anchor = [level for place in before[-1:] for level in place.levels if level][-1:]
+        levels = [level for step in (-1, 1) for level in [neighbor(anchor[0], step)] if level] if anchor else None
     elif kind == "neighbors":
         around = [neighbor(level, step) for level in state.treated[-1:] for step in (-1, 1)]
         levels = [level for level in around if level] or None

@@ -32,6 +32,7 @@ _GOES_ON = (
     "above|below|with|for|to|by|from|that|which|would|should|could|has|have|section|item|items|called|phoned|or|but|can|do|does|not|will"
 )
 _LEVEL = re.compile(r"\b(?:[TDL]|Th|LV|DV)-?\d{1,2}\b")
+_PROSE_END = re.compile(r"(?<=[A-Za-z0-9)]{2})\.\s+(?=[A-Z])|\n[ \t]*\n")
 _SENTENCE_END = re.compile(r"(?<=[A-Za-z]{3})\.\s+(?=[A-Z0-9])")
 _SHORT = {"title", "history", "technique", "comparison"}
 """Sections that a blank line ends when no later heading opens the findings."""
@@ -77,6 +78,8 @@ class SectionRules:
         self.history_opening = re.compile(rf"\s*(?:{openings})", re.IGNORECASE)
         self.exam_line = re.compile(content["exam_line"], re.IGNORECASE)
         self.describes_spine = re.compile(content["describes_spine"], re.IGNORECASE)
+        self.addendum = re.compile(content["addendum_line"], re.IGNORECASE)
+        self.patient_sentence = re.compile(content["patient_sentence"], re.IGNORECASE)
         self.history_sentence = re.compile(content["history_sentence"], re.IGNORECASE)
         self.line_start_only = frozenset(content["line_start_only"])
         self.exam_prose = re.compile(content["exam_prose"], re.IGNORECASE)
@@ -121,7 +124,38 @@ def find_sections(text: str, rules: SectionRules | None = None) -> list[Section]
         sections[-1:] = _findings_in_title(folded, sections[-1])
     elif sections and sections[-1].name == "history" and all(section.name in _SHORT for section in sections):
         sections[-1:] = _findings_in_history(folded, sections[-1], rules)
+    if not any(section.name == "history" for section in sections):
+        sections = _history_in_prose(folded, sections, rules)
     return sections
+
+
+def _history_in_prose(text: str, sections: list[Section], rules: SectionRules) -> list[Section]:
+    """ "Thank you for sending this 74 year old lady with back pain. She had ...": a letter tells the history first."""
+    first = next((number for number, section in enumerate(sections) if section.name != "title"), None)
+    if first is None or sections[first].name != "findings":
+        return sections
+    body = sections[first]
+    start = at = body.start
+    told = False
+    for number in range(6):
+        end = _PROSE_END.search(text, at, body.end)
+        stop = end.end() if end else body.end
+        sentence = text[at:stop]
+        if rules.patient_sentence.search(sentence) and not rules.exam_prose.search(sentence):
+            told, start = True, stop
+        elif told or number > 1 or len(sentence) > 160 or rules.describes_spine.search(sentence):
+            break  # a greeting or a subject line may stand before the first of them
+        at = stop
+        if not end:
+            break
+    if not told or not text[start : body.end].strip():
+        return sections
+    return [
+        *sections[:first],
+        Section("history", body.start, start),
+        Section("findings", start, body.end),
+        *sections[first + 1 :],
+    ]
 
 
 def _findings_in_title(text: str, title: Section) -> list[Section]:
@@ -157,6 +191,10 @@ def _headings(text: str, rules: SectionRules) -> list[tuple[SectionName, int, in
         match = rules.line.match(text, at)
         if match is not None and (match.group("eol") is None or match.group("h")[0].isupper()):
             found[match.end()] = (rules.name_of[_key(match.group("h"))], at, match.end())
+            continue
+        match = rules.addendum.match(text, at)
+        if match is not None:
+            found[match.end()] = ("addendum", at, match.end())
             continue
         match = rules.bare.match(text, at)
         if match is not None:
