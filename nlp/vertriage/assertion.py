@@ -103,6 +103,7 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
     # "not present on the prior study" is a word of age, not a negation of the fracture before it.
     false_friends += [(m.start, m.end) for m in view.mentions if m.label == "acuity" and m.end - m.start > 1]
     starts = clause_starts(words)
+    held_by = _held_by(view)
     ends = [c.start for c in cues if c.label == "ends"]
     excepts = [(c.start, c.end) for c in cues if c.label == "except"]
     for cue in cues:
@@ -136,7 +137,7 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             for mention in view.mentions:
                 # "none of the walls is displaced": the finding itself begins before the verb
                 if start <= mention.start < stop or cue.end <= mention.start < start < mention.end:
-                    held = _held_by(view, mention)
+                    held = held_by.get(id(mention))
                     if (
                         held is not None
                         and label != "question"
@@ -175,7 +176,7 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             for mention in view.mentions:
                 near = mention.start >= cue.start - reach or mention.end == cue.start
                 if near and lo <= mention.start and mention.end <= cue.start:
-                    held = _held_by(view, mention)
+                    held = held_by.get(id(mention))
                     if held is not None and _presupposed(words, lo, held):
                         continue
                     _mark(mention, label, history)
@@ -193,13 +194,19 @@ def _pain_of_its_own(words: Sequence[str], mention: Mention) -> bool:
 _TELLS_MORE = frozenset("after since for x following radiating worse over in with on when from".split())
 
 
-def _held_by(view: SentenceWords, mention: Mention) -> Mention | None:
-    """The fracture (or cement) itself, or the one that a word of age stands before ("the acutely fractured body")."""
-    if mention.label in ("fracture", "augmented"):
-        return mention
-    if mention.label != "acuity":
-        return None
-    return next((m for m in view.mentions if m.label == "fracture" and 0 <= m.start - mention.end <= 3), None)
+def _held_by(view: SentenceWords) -> dict[int, Mention]:
+    """By the identity of a mention, the fracture (or cement) that presupposing it presupposes: itself, or the one that
+    a word of age stands before ("the acutely fractured body")."""
+    held: dict[int, Mention] = {}
+    age: Mention | None = None
+    for mention in view.mentions:
+        if mention.label in ("fracture", "augmented"):
+            held[id(mention)] = mention
+            if age is not None and mention.label == "fracture" and 0 <= mention.start - age.end <= 3:
+                held.setdefault(id(age), mention)
+        elif mention.label == "acuity":
+            age = mention
+    return held
 
 
 def _presupposed(words: Sequence[str], lo: int, mention: Mention, *, quantifier: bool = False) -> bool:
