@@ -125,6 +125,12 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             continue
         if label != "planned" and _inside_longer(cue, cues):
             continue
+        if (
+            label in ("hedge", "question")
+            and words[cue.start] in _PRESUMED
+            and _confirmed(words[cue.end : cue.end + 9])
+        ):
+            continue
         if label == "planned":
             lo, hi = _clause(len(words), starts, cue)
             for mention in view.mentions:
@@ -180,6 +186,14 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
                     if held is not None and _presupposed(words, lo, held):
                         continue
                     _mark(mention, label, history)
+
+
+def _confirmed(after: Sequence[str]) -> bool:
+    """ "The suspected L1 fracture is confirmed"."""
+    return "confirmed" in after and "not" not in after[: after.index("confirmed")]
+
+
+_PRESUMED = frozenset(["suspected", "possible", "questioned", "presumed", "?", "query"])
 
 
 def _pain_of_its_own(words: Sequence[str], mention: Mention) -> bool:

@@ -183,7 +183,11 @@ def _t_scores(views: Sequence[SentenceWords]) -> list[_Found]:
     for view in views:
         words = view.words
         for at, word in enumerate(words):
-            if word == "t" and words[at + 1 : at + 2] == ["score"] or word == "tscore":
+            if (
+                word == "t"
+                and (words[at + 1 : at + 2] == ["score"] or words[at - 1 : at] in (["dexa"], ["dxa"], ["bmd"]))
+                or word == "tscore"
+            ):
                 for step in range(at + 1, min(len(words), at + 9)):
                     if (
                         words[step] == "-"
@@ -313,7 +317,7 @@ def _suspected_malignancy(
             and "lesion" in view.words[mention.start : mention.end]
         ):
             continue  # "a marrow lesion" alone is not yet malignant
-        if mention.asked and not mention.hedged:
+        if mention.asked and not mention.hedged and not _to_exclude(view, mention):
             continue
         if "protocol" in view.words[mention.end : mention.end + 2]:
             continue
@@ -350,6 +354,13 @@ def _suspected_malignancy(
     if excluded:
         return "absent", excluded
     return "not_stated", []
+
+
+def _to_exclude(view: SentenceWords, mention: Mention) -> bool:
+    """ "Suggest contrast MRI to exclude metastasis": the radiologist's own question raises it."""
+    return any(
+        word in ("exclude", "rule") for word in view.words[max(0, mention.start - 6) : mention.start]
+    ) and view.sentence.section in ("findings", "impression", "recommendation", "addendum")
 
 
 _SPINAL_METS = word_list("spinal_mets")

@@ -82,12 +82,14 @@ def only(view: SentenceWords, places: Sequence[Place], chosen: Sequence[Chosen])
 
 
 def all_but(chosen: Sequence[Chosen]) -> list[Chosen]:
-    """ "all but T8 contain a cleft": denied of T8."""
+    """ "all but T8 contain a cleft", "apart from L1 none shows edema": the contrary is said of the one left out."""
     found: list[Chosen] = []
     for mention, where, _, _ in chosen:
         for place in where:
-            if place.spared and mention.label in _ATTRIBUTES and not mention.negated and mention.value != "absent":
-                copy = Mention(mention.label, mention.value, mention.start, mention.end, mention.entry, negated=True)
+            if place.spared and mention.label in _ATTRIBUTES and mention.value != "absent":
+                copy = Mention(
+                    mention.label, mention.value, mention.start, mention.end, mention.entry, not mention.negated
+                )
                 found.append((copy, [Place(-1, -1, list(place.spared), NAMED)], NAMED, False))
     return found
 

@@ -57,6 +57,7 @@ _FRACTURE_NOUNS = word_list("fracture_nouns")
 _DIFFUSE = word_list("diffuse")
 _ONE_BODY = word_list("one_body")
 _NEVER_OF_A_DISC = frozenset("percent fracture marrow_edema cleft".split())
+_EXCEPTS = frozenset(["except", "apart", "save", "excluding", "barring"])
 _OF_THE_BODY = frozenset(["fracture", "augmented", "acuity"])
 _BESIDE = frozenset("beneath underneath under near adjacent surrounding subjacent below above".split())
 _DETERMINERS = frozenset("and or the a an there this these that its their".split())
@@ -339,6 +340,12 @@ def _find(
     inside = _inside_list(words, mention, before, after, all_mentions)
     if inside is not None:
         return [inside]
+    if mention.label == "fracture" and after and words[mention.end : mention.end + 1] in ([","], ["of"], ["("]):
+        following = words[mention.end + 1 : mention.end + 3]
+        if "which" in following or following[:1] in (["including"], ["namely"], ["viz"]):
+            spread = [p for p in after if p.group is not None and p.part == "body"]
+            if len(spread) > 1 and any(at in view.plural for at in range(mention.start, mention.end)):
+                return spread  # "five fractures, of which T12 and L1 are acute and T6 chronic"
     if words[0] == "of" and mention.label == "fracture" and mention.start <= 7 and after and mention.value != "soft":
         spread = [p for p in after if p.group is not None and p.part == "body"]
         if spread and words[1] in ("the", "these", "those") and "," in words[mention.end : mention.end + 3]:
@@ -353,6 +360,8 @@ def _find(
                 return _find(view, other, places, starts, all_mentions)
     prev = before[-1] if before else None
     nxt = after[0] if after else None
+    if nxt is not None and mention.negated and not _EXCEPTS.isdisjoint(words[mention.end : nxt.at]):
+        nxt = None  # "no edema except at L1": denied of what was spoken of, not of L1
     clause = max((s for s in starts if s <= mention.start), default=0)
     clause_end = min((s for s in starts if s >= mention.end), default=len(words))
     # A label written about a lesion, not a fracture, e.g. "4 mm retropulsion": nothing to do; adjacency rules below.
@@ -402,8 +411,8 @@ def _find(
             gap
             and gap[0] in (":", "-")
             and len(gap) <= 2
-            and prev is None
-            and mention.label in ("fracture", "augmented", "marrow_edema", "cleft")
+            and (prev is None or ";" in words[prev.end : mention.start])
+            and mention.label in ("fracture", "augmented", "marrow_edema", "cleft", "acuity")
         ):
             return _whole(nxt, places, mention, view)
     if (
@@ -415,7 +424,7 @@ def _find(
     ):
         return [prev]
     usable = [p for p in before if p.part == "body" or p.part == "elsewhere"]
-    usable = [p for p in usable if words[p.at - 1 : p.at] != ["unlike"]] or usable
+    usable = [p for p in usable if not _contrasted(words, p)] or usable
     same_clause = [p for p in usable if p.at >= clause]
     if same_clause:
         whole = _whole(_subject(words, same_clause, mention), places, mention, view)
@@ -455,6 +464,17 @@ def _find(
     ):
         return [nxt] if _leads(words, mention.end, nxt.at) else None
     return None
+
+
+def _contrasted(words: Sequence[str], place: Place) -> bool:
+    """ "unlike T12, it is bulging" speaks of another; "unlike L1, a fresh fracture" of L1."""
+    return words[place.at - 1 : place.at] == ["unlike"] and words[place.end + 1 : place.end + 2] in (
+        ["it"],
+        ["this"],
+        ["the"],
+        ["there"],
+        ["that"],
+    )
 
 
 def _plural(words: Sequence[str], candidates: Sequence[Place], whole: list[Place]) -> list[Place]:

@@ -98,7 +98,7 @@ def find_places(view: SentenceWords, state: Discourse) -> list[Place]:
     named_at = [place.at for place in places]
     cues = [cue for cue in view.cues if cue.label in ("reference", "unnamed")]
     cues.sort(key=lambda c: (c.start, -(c.end - c.start)))
-    cues = [cue for cue in cues if not _left_height(view, cue) and view.words[cue.start - 1 : cue.start] != ["proven"]]
+    cues = [cue for cue in cues if not _no_place(view, cue)]
     last_end = -1
     for cue in cues:
         if cue.start < last_end:
@@ -133,9 +133,15 @@ def find_places(view: SentenceWords, state: Discourse) -> list[Place]:
     return places
 
 
-def _left_height(view: SentenceWords, cue: Mention) -> bool:
-    """ "Remaining height 60%" is no other vertebra."""
-    return "<percent>" in view.words[cue.end : cue.end + 4] and view.words[cue.end - 1] == "height"
+def _no_place(view: SentenceWords, cue: Mention) -> bool:
+    """ "Remaining height 60%", "until proven otherwise", "isointense to the other bodies" name no other vertebra."""
+    return (
+        "<percent>" in view.words[cue.end : cue.end + 4]
+        and view.words[cue.end - 1] == "height"
+        or view.words[cue.start - 1 : cue.start] == ["proven"]
+        or cue.value == "elsewhere"
+        and any(m.label == "marrow_edema" and m.start <= cue.start < m.end for m in view.mentions)
+    )
 
 
 def _unnamed_stands(view: SentenceWords, cue: Mention, at: int) -> bool:
@@ -213,6 +219,8 @@ def _chain(view: SentenceWords, places: list[Place]) -> None:
 
 
 def _chained(between: Sequence[str]) -> bool:
+    if between[:1] == [")"] and between[-1:] == ["("]:
+        between = between[1:-1]  # "acute (T12, L1) and chronic (T6) fractures"
     depth = 0
     linked = aside = False
     for at, word in enumerate(between):
@@ -333,6 +341,12 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
             (listed for listed in [in_sentence, *reversed(state.lists), state.fractured] if len(listed) > count), None
         )
         levels = list(source[:count]) if source else None
+    elif kind == "regional":
+        letter = "L" if "lumbar" in view.words[cue.start : cue.end] else "T"
+        listed = next((o for o in [last_list, state.fractured] if len(o) > 1), [])
+        levels = [level for level in listed if level[0] == letter]
+        if not levels or len(levels) == len(listed) or any(p.group is not None for p in places):
+            return None
     elif kind == "final":
         count = _count(view.words[cue.start : cue.end])
         source = next((o for o in [in_sentence, *reversed(state.lists), state.fractured] if len(o) > count), None)

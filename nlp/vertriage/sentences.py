@@ -37,6 +37,7 @@ _LEVEL_LINE = re.compile(
     r"(?::|\.(?=\s|$)|--?(?=\s)|\s--?\s|[ \t]{2,}|\||$|\n)",
     re.IGNORECASE,
 )
+_LEVEL_FIRST = re.compile(r"\s*(?:[TDLC]|Th)-?\d{1,2}\s+[A-Za-z(]")
 _END = re.compile(r"[.?!]+[\"')\]]*(?=\s|$)|(?<=[a-z\])])\.(?=[A-Z][a-z])")
 _INLINE_ITEM = re.compile(
     r"(?<=\S)\s+(?=\(?\d{1,2}[.)]\s+[A-Z])|(?<=[.;:])\s+(?=\(?\d{1,2}[.)]\s*\S)|\s+(?=[\u2022*]\s+\S)"
@@ -172,6 +173,8 @@ def _continues(text: str, previous: tuple[int, int], line: tuple[int, int], widt
         and len(before) > 12
     ):
         return True  # the last word of a sentence in capitals
+    if _LEVEL_FIRST.match(before) and _LEVEL_FIRST.match(body) and not _OPEN_END.search(before):
+        return False  # line by line, a vertebra each
     if stripped[:1].islower() and not before.rstrip().endswith(":"):
         return True
     if _LEVEL_LINE.match(body) and not _OPEN_END.search(before):
