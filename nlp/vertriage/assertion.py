@@ -125,6 +125,8 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             continue
         if label != "planned" and _inside_longer(cue, cues):
             continue
+        if words[cue.start] in ("versus", "vs") and (words[cue.end : cue.end + 1] or ["."])[0] in _FIGURES:
+            continue  # "30% versus 10% before"
         if (
             label in ("hedge", "question")
             and words[cue.start] in _PRESUMED
@@ -152,6 +154,8 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
                         continue
                     if history and mention.label == "pain" and label == "negation" and _pain_of_its_own(words, mention):
                         continue
+                    if label == "negation" and mention.value == "absent" and "," in words[start : mention.start]:
+                        continue  # "no canal compromise, posterior cortex intact"
                     _mark(mention, label, history)
         else:
             if (
@@ -193,6 +197,7 @@ def _confirmed(after: Sequence[str]) -> bool:
     return "confirmed" in after and "not" not in after[: after.index("confirmed")]
 
 
+_FIGURES = frozenset(["<percent>", "<number>"])
 _PRESUMED = frozenset(["suspected", "possible", "questioned", "presumed", "?", "query"])
 
 

@@ -256,6 +256,8 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
             chosen.append((mention, [Place(-1, -1, list(state.heading), HEADING)], HEADING, False))
         elif view.sentence.label and any(p.part == "disc" and p.at <= 2 for p in places):
             continue
+        elif not state.focus and state.known and view.words[0] in ("this", "it"):
+            chosen.append((mention, [Place(-1, -1, list(state.known), FOCUS)], FOCUS, len(state.known) > 1))
         elif state.focus:
             chosen.append((mention, [Place(-1, -1, list(state.focus), FOCUS)], FOCUS, len(state.focus) > 1))
         else:
@@ -307,7 +309,7 @@ def _fractures_spoken_of(view: SentenceWords, mention: Mention, state: Discourse
 def _speaks_of_fracture(view: SentenceWords) -> bool:
     """Whether a word of age without a level can be meant for the fracture spoken of before."""
     return (
-        len(view.words) <= 8
+        len(view.words) <= 10
         or any(m.label in ("fracture", "augmented") for m in view.mentions)
         or view.words[0] in ("it", "this", "these", "both", "they")
         or "it" in view.words[:4]
@@ -421,6 +423,7 @@ def _find(
         and prev.at >= clause
         and mention.label in _NEVER_OF_A_DISC
         and mention.value != "hard"
+        and not (mention.negated and "," in words[prev.end : mention.start])
     ):
         return [prev]
     usable = [p for p in before if p.part == "body" or p.part == "elsewhere"]

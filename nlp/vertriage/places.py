@@ -261,6 +261,8 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         and (view.words[cue.end : cue.end + 1] or ["."])[0] not in _AFTER_REFERENCE
     ):
         return None  # "the first image", "the last study"
+    if kind in ("both", "these") and _compared(view.words, cue.start):
+        return None  # "the flatter of the two"
     if view.words[cue.start - 1 : cue.start] == ["between"] and cue.start:
         return None  # "T8, between them"
     before = [p for p in places if p.at < cue.start and p.part == "body" and p.levels and None not in p.levels]
@@ -391,6 +393,11 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
     if levels is None:
         return None
     return Place(cue.start, cue.end, levels, how)
+
+
+def _compared(words: Sequence[str], at: int) -> bool:
+    at = at if words[at] == "of" else at - 1
+    return at > 1 and words[at] == "of" and words[at - 2] == "the" and words[at - 1][-2:] in ("er", "st")
 
 
 def _last_list(before: Sequence[Place], state: Discourse) -> list[str]:

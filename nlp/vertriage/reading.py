@@ -534,7 +534,9 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
                 and any(word in _NOT_MARROW for word in link.view.words[max(0, mention.start - 8) : mention.end])
             ):
                 continue  # "the conus is normal in signal"
-            if label in ("marrow_edema", "cleft", "retropulsion") and _of_a_prior_study(link.view):
+            if label in ("marrow_edema", "cleft", "retropulsion") and (
+                _of_a_prior_study(link.view) or link.view.words[mention.start - 1 : mention.start] == ["previously"]
+            ):
                 continue
             if label == "soft_tissue_mass" and link.view.words[mention.end : mention.end + 1] == [":"]:
                 continue  # the label of a paragraph

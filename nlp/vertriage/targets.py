@@ -158,7 +158,8 @@ def sentence_words(
                     continue
                 word = "-"
                 gap = tokens.start[at + 1] - end[at] if at + 1 < hi else 9
-                if words and words[-1] in _SEQUENCES and gap >= 2:
+                ends = at + 1 < hi and spelled[at + 1] in _VALUE_ENDS
+                if words and (words[-1] in _SEQUENCES and gap >= 2 or ends and words[-1][0].isalpha()):
                     word = "<neg>"
             elif word == "+" and words and words[-1] in _SEQUENCES:
                 word = "<pos>"
@@ -184,7 +185,8 @@ def sentence_words(
                 at += 1
                 continue
             elif word == "+":
-                word = "and"
+                ends = at + 1 >= hi or spelled[at + 1] in _VALUE_ENDS
+                word = "<pos>" if ends and words and words[-1][0].isalpha() else "and"
             elif word in ("|", "="):
                 word = ":"
             elif word == "#":
@@ -292,6 +294,7 @@ def _percent(tokens: Tokens, spelled: Sequence[str], at: int, hi: int) -> tuple[
 _KNOWS = frozenset("i we you they to not us let who clinician physician please".split())
 _COUNTED = frozenset(["fracture", "deformity", "collapse", "vcf", "compression"])
 _BEFORE_OF = frozenset(["<level>", ":", "(", ",", "type", "classification", "-", "fracture"])
+_VALUE_ENDS = frozenset([",", ";", ".", ")"])
 _SEQUENCES = frozenset("stir tirm t1 t2 spair dwi".split())
 _NUMBER_WORDS = {
     **dict(zip("one two three four five six seven eight nine ten".split(), range(1, 11), strict=True)),
