@@ -139,6 +139,9 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
                 if mention.label == "augmented" and lo <= mention.start < hi:
                     mention.planned = True
             continue
+        bare = words[cue.start : cue.end] == ["no"] and (words[cue.end : cue.end + 1] or ["."])[0] in (",", ";", ".")
+        if bare and not cue.label.endswith("_backward"):
+            continue  # "edema no, cleft yes": the value of what stands before
         if not cue.label.endswith("_backward"):
             start = _quantifier_start(words, cue) if cue.attrs.get("quantifier") else cue.end
             stop = _forward_stop(words, cue, start, starts, ends, excepts)
@@ -185,6 +188,18 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             reach = int(cue.attrs.get("reach") or len(words))
             for mention in view.mentions:
                 near = mention.start >= cue.start - reach or mention.end == cue.start
+                if (
+                    words[cue.start : cue.end - 1] == ["no"]
+                    and words[cue.end - 1] in ".;,"
+                    and mention.end != cue.start
+                ):
+                    continue  # the bare value belongs to the word right before it
+                if (
+                    words[cue.end - 1] in _ABSENT
+                    and words[cue.end : cue.end + 1] in (["at"], ["in"])
+                    and "<level>" in words[mention.end : cue.start]
+                ):
+                    continue  # "edema is florid in T10 and absent in T9"
                 if near and lo <= mention.start and mention.end <= cue.start:
                     held = held_by.get(id(mention))
                     if held is not None and _presupposed(words, lo, held):
@@ -197,6 +212,7 @@ def _confirmed(after: Sequence[str]) -> bool:
     return "confirmed" in after and "not" not in after[: after.index("confirmed")]
 
 
+_ABSENT = frozenset(["absent", "none", "negative"])
 _FIGURES = frozenset(["<percent>", "<number>"])
 _PRESUMED = frozenset(["suspected", "possible", "questioned", "presumed", "?", "query"])
 

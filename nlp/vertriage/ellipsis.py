@@ -170,6 +170,38 @@ def own_age(chosen: list[Chosen]) -> None:
                 found[:] = [place for place in found if place not in fewer]
 
 
+def contrary(places: Sequence[Place], mentions: Sequence[Mention], view: SentenceWords) -> list[Chosen]:
+    """ "Edema is absent at T8 and present at L1"."""
+    found: list[Chosen] = []
+    for cue in view.cues:
+        place = next((p for p in places if p.part == "body" and cue.start <= p.at < cue.end), None)
+        said = [m for m in mentions if m.label in _ATTRIBUTES and m.end <= cue.start]
+        if cue.label == "contrary" and place is not None and said and said[-1].negated:
+            copy = Mention(said[-1].label, said[-1].value, cue.start, cue.end, said[-1].entry)
+            found.append((copy, [place], place.how, False))
+    return found
+
+
+_YES = frozenset("yes positive present + <pos> y marked florid extensive mild severe".split())
+_NO = frozenset("no none negative absent nil - <neg> n".split())
+
+
+def values_by_level(view: SentenceWords, places: Sequence[Place], mentions: Sequence[Mention]) -> list[Chosen]:
+    """ "Edema: T10 no, T12 yes, L3 yes": one attribute, and a value for each level."""
+    bodies = [place for place in places if place.group is not None and place.part == "body"]
+    said = next((m for m in mentions if m.label in (*_ATTRIBUTES, "augmented") and m.start <= 2), None)
+    if said is None or len(bodies) < 2 or said.end > bodies[0].at:
+        return []
+    found: list[Chosen] = []
+    for place in bodies:
+        value = view.words[place.end : place.end + 1]
+        if not value or value[0] not in _YES | _NO:
+            return []
+        copy = Mention(said.label, said.value, place.at, place.end, said.entry, negated=value[0] in _NO)
+        found.append((copy, [place], NAMED, False))
+    return found
+
+
 def elliptic(view: SentenceWords, places: Sequence[Place], mentions: Sequence[Mention]) -> list[Chosen]:
     """ "edema at T8 but not at L1", "no fracture except at L1": the finding is said once and meant twice."""
     found: list[Chosen] = []

@@ -23,7 +23,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vertriage.assertion import VERBS, clause_starts
-from vertriage.ellipsis import Chosen, alike, all_but, announced, elliptic, only, own_age, spare
+from vertriage.ellipsis import (
+    Chosen,
+    alike,
+    all_but,
+    announced,
+    contrary,
+    elliptic,
+    only,
+    own_age,
+    spare,
+    values_by_level,
+)
 from vertriage.lexicon import Entry, word_list
 from vertriage.places import (
     BLOCKS,
@@ -200,7 +211,7 @@ _TOPICS = word_list("topics")
 
 def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, order: int) -> list[Link]:
     links: list[Link] = []
-    mentions = [m for m in view.mentions if m.label in FINDINGS]
+    mentions = [m for m in view.mentions if m.label in FINDINGS and not _anaphoric(view, m, places, state)]
     percents = [Mention("percent", None, p.at, p.at + 1, _PERCENT) for p in view.percents]
     if not mentions and not percents and not state.announced and not any(cue.label == "alike" for cue in view.cues):
         return links
@@ -263,6 +274,9 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
         else:
             chosen.append((mention, [Place(-1, -1, [], EVERY)], EVERY, False))
     chosen += elliptic(view, places, mentions)
+    chosen += contrary(places, mentions, view)
+    if listed := values_by_level(view, places, mentions):
+        chosen = [item for item in chosen if item[0].label != listed[0][0].label] + listed
     chosen += alike(view, places, mentions, chosen, state)
     chosen += announced(view, places, chosen, state)
     chosen += only(view, places, chosen)
@@ -296,6 +310,16 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
 
 
 _PERCENT = Entry("percent")
+
+
+def _anaphoric(view: SentenceWords, mention: Mention, places: Sequence[Place], state: Discourse) -> bool:
+    """ "T12 edema is reactive to the fracture": the one described before, not one of T12."""
+    words = view.words
+    if mention.label != "fracture" or not state.fractured or words[mention.start - 1] not in ("the", "this", "that"):
+        return False
+    if mention.start < 2 or words[mention.start - 2] not in ("to", "from", "with", "by", "around", "for"):
+        return False
+    return not any(p.at <= mention.end + 3 and p.at >= mention.end for p in places)
 
 
 def _fractures_spoken_of(view: SentenceWords, mention: Mention, state: Discourse) -> bool:
@@ -337,6 +361,8 @@ def _find(
     for place in sorted(places, key=lambda p: p.group is None):  # "T12 compression": the level is part of the words
         if place.at < mention.end and place.end > mention.start and place.part != "elsewhere":
             return _whole(place, places, mention, view)
+    if mention.label != "augmented":
+        places = [p for p in places if not _flanked(words, p)] or places
     before = [p for p in places if p.end <= mention.start]
     after = [p for p in places if p.at >= mention.end]
     inside = _inside_list(words, mention, before, after, all_mentions)
@@ -357,12 +383,14 @@ def _find(
             if (
                 other.label == "fracture"
                 and 0 <= other.start - mention.end <= 2
-                and not any(w in BLOCKS or w in _DETERMINERS for w in words[mention.end : other.start])
+                and not any(
+                    w in BLOCKS or w in _DETERMINERS or w == "<level>" for w in words[mention.end : other.start]
+                )
             ):
                 return _find(view, other, places, starts, all_mentions)
     prev = before[-1] if before else None
     nxt = after[0] if after else None
-    if nxt is not None and mention.negated and not _EXCEPTS.isdisjoint(words[mention.end : nxt.at]):
+    if nxt is not None and not _EXCEPTS.isdisjoint(words[mention.end : nxt.at]):
         nxt = None  # "no edema except at L1": denied of what was spoken of, not of L1
     clause = max((s for s in starts if s <= mention.start), default=0)
     clause_end = min((s for s in starts if s >= mention.end), default=len(words))
@@ -375,7 +403,7 @@ def _find(
             and prev.part in ("body",)
         ):
             return _whole(prev, places, mention, view)
-        if prev.part == "body" and "which" in gap[:4] and len(gap) <= 6 and "," not in gap[gap.index("which") :]:
+        if "which" in gap[:4] and len(gap) <= 6 and "," not in gap[gap.index("which") :]:
             return _whole(prev, places, mention, view)  # "the L1 body, which is fractured, measures ..."
     if nxt is not None and nxt.at < len(words):
         gap = words[mention.end : nxt.at]
@@ -406,7 +434,12 @@ def _find(
         ):
             return _whole(nxt, places, mention, view)  # "Old compression fractures, T8 and L5"
         if (
-            gap == ["("] and nxt.how == NAMED and mention.label != "percent" and prev is not nxt
+            gap[-1:] == ["("]
+            and len(gap) <= 3
+            and VERBS.isdisjoint(gap)
+            and nxt.how == NAMED
+            and mention.label != "percent"
+            and prev is not nxt
         ):  # "old fractures (T7, T10)"
             return _whole(nxt, places, mention, view)
         if (
@@ -467,6 +500,12 @@ def _find(
     ):
         return [nxt] if _leads(words, mention.end, nxt.at) else None
     return None
+
+
+def _flanked(words: Sequence[str], place: Place) -> bool:
+    """ "on either side of the cemented L1" is not at L1."""
+    lead = words[max(0, place.at - 6) : place.at]
+    return "side" in lead and ("either" in lead or "both" in lead) and "of" in lead
 
 
 def _contrasted(words: Sequence[str], place: Place) -> bool:
@@ -756,9 +795,9 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
         state.described += [
             link.mention
             for link in links
-            if link.mention.label in ("fracture", "marrow_edema")
+            if link.mention.label in ("fracture", "marrow_edema", "augmented", "acuity")
             and link.how in (NAMED, REFERENCE, HEADING, FOCUS)
-            and link.mention.value != "absent"
-            and not (link.mention.negated or link.mention.asked)
+            and not link.mention.asked
+            and not (link.mention.label != "marrow_edema" and link.mention.negated)
         ]
         state.focus = main

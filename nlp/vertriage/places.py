@@ -258,7 +258,7 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
             return None  # "both pedicles", "each side"
     if (
         view.words[cue.end - 1] in ("first", "second", "last")
-        and (view.words[cue.end : cue.end + 1] or ["."])[0] not in _AFTER_REFERENCE
+        and (view.words[cue.end : cue.end + 1] or ["."])[0] not in VERBS | _AFTER_REFERENCE
     ):
         return None  # "the first image", "the last study"
     if kind in ("both", "these") and _compared(view.words, cue.start):
@@ -300,7 +300,7 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         wanted = (
             next((o for o in options if len(o) == count), None)
             if count
-            else next((o for o in options if len(o) >= 2), None)
+            else next((o for o in (in_sentence, last_list, state.fractured) if len(o) >= 2), None)
         )
         if wanted is None and not count:
             wanted = state.fractured or last_list
@@ -318,6 +318,8 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
     elif kind == "all":
         if any(p.group is not None and p.at == cue.end + 1 for p in places) and view.words[cue.end] in _SPANS:
             return None  # "at every level from T10 to L2"
+        if any(p.group is not None and cue.end < p.at <= cue.end + 3 and view.words[p.at - 1] == "(" for p in places):
+            return None  # "all the fractures described (T8, T10, T12)"
         levels, how = [], EVERY
     elif kind == "remaining":
         if any(p.group is not None and cue.end < p.at <= cue.end + 2 for p in places):
@@ -347,8 +349,14 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         letter = "L" if "lumbar" in view.words[cue.start : cue.end] else "T"
         listed = next((o for o in [last_list, state.fractured] if len(o) > 1), [])
         levels = [level for level in listed if level[0] == letter]
-        if not levels or len(levels) == len(listed) or any(p.group is not None for p in places):
+        count = _count(view.words[cue.start : cue.end])
+        if count and len(levels) != count:
+            levels = [level for level in state.fractured if level[0] == letter]
+        if not levels or any(p.group is not None for p in places):
             return None
+    elif kind == "ends":
+        source = next((o for o in [in_sentence, *reversed(state.lists)] if len(o) >= 3), None)
+        levels = [source[0], source[-1]] if source else None
     elif kind == "final":
         count = _count(view.words[cue.start : cue.end])
         source = next((o for o in [in_sentence, *reversed(state.lists), state.fractured] if len(o) > count), None)
@@ -359,9 +367,8 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
     elif kind in ("upper", "lower"):
         count = _count(view.words[cue.start : cue.end]) or 1
         listed = next((o for o in [in_sentence, last_list, state.fractured] if len(o) > count), None)
-        if any(p.group is not None and cue.end <= p.at <= cue.end + 6 for p in places) and any(
-            word in ("at", "is") for word in view.words[cue.end : cue.end + 5]
-        ):
+        named = next((p.at for p in places if p.group is not None and cue.end <= p.at <= cue.end + 6), cue.end)
+        if "at" in view.words[cue.end : named] and "and" not in view.words[cue.end : named]:
             return None  # "the lowest of the fractures is at T10"
         if listed is None or (view.words[cue.end : cue.end + 1] or ["."])[0] in _ANATOMY:
             return None

@@ -305,6 +305,10 @@ def _statuses(
         elif not soft and link.how in (NAMED, EVERY) and value != "absent" and _spinal(link.view, views):
             loose.append(claim)
     if links:
+        for link in by_label["percent"]:
+            if link.how == NAMED and link.value is not None and _height_alone(link):
+                for level in link.levels:
+                    claims[level].append(_Claim("present soft", link.how, link))
         for link in by_label["acuity"]:
             if _age_alone(link):
                 for level in link.levels:
@@ -341,6 +345,21 @@ def _statuses(
     return status
 
 
+def _height_alone(link: Link) -> bool:
+    """ "T12 is reduced in height by 30% and L2 by 15%": L2 has lost height, too."""
+    view, at = link.view, link.mention.start
+    others = [m for m in view.mentions if m.label == "fracture" and m.value == "soft" and m.end <= at]
+    return (
+        view.sentence.section in ("findings", "impression")
+        and bool(others)
+        and not any(m.negated or m.hedged or m.asked for m in others)
+        and "<percent>" in view.words[others[-1].end : at]
+        and view.words[at - 1] in ("by", "about", "approximately", "some", "<level>", "(", "and")
+        and height_loss(view, at, link.value or 0.0, named=True) is not None
+        and not _explained(view, others[-1])
+    )
+
+
 def _age_alone(link: Link) -> bool:
     """ "T12 and L1 are remote", "L4: healed", "Old L4.": an age, which among fractures only a fracture has."""
     view, mention = link.view, link.mention
@@ -351,6 +370,7 @@ def _age_alone(link: Link) -> bool:
         or mention.hedged
         or mention.asked
         or words[mention.start] not in _AGES
+        and not (words[mention.start] == "new" and any(m.label == "marrow_edema" for m in view.mentions))
         or view.sentence.section not in ("findings", "impression", "addendum")
         or any(m.label in ("fracture", "lesion_noun", "lesion_malignant", "mimic", "augmented") for m in view.mentions)
     ):
@@ -365,7 +385,7 @@ def _age_alone(link: Link) -> bool:
     between = words[group + 1 : mention.start]
     after = words[mention.end] if mention.end < len(words) else "."
     return (
-        group <= 1
+        (group <= 1 or words[group - 1] in (";", ":"))
         and mention.start > group
         and all(word in _PREDICATE for word in between)
         and (after in (",", ".", ";", ")", "-", "and", "but", "with", "without") or after in ("in", "by"))
@@ -846,6 +866,8 @@ def _as_was(view: SentenceWords, mention: Mention) -> bool:
         return not _ELSEWHERE.isdisjoint(words)
     if before[-1:] == ["was"] or before[-2:-1] == ["was"]:
         return before[:1] == ["what"] or not _ELSEWHERE.isdisjoint(after)
+    if after[:1] == ["on"] and any(word in _PRIOR_STUDY for word in after[1:4]):
+        return mention.value == "acute"
     return after[:3] in (["at", "the", "time"], ["at", "that", "time"]) or after[:2] in (
         ["at", "presentation"],
         ["at", "diagnosis"],
@@ -1050,6 +1072,8 @@ def _former(words: Sequence[str], before: Sequence[str], after: Sequence[str], a
             return True
         if "in" in rest and "<number>" in rest or "on" in rest:
             return True
+    if "," in before[-6:]:
+        before = before[len(before) - before[::-1].index(",") :]
     compared = before[-6:] if list(before[-2:]) != ["<level>", "("] else []
     if any(word in ("compared", "versus", "vs", "unlike") for word in compared) and "height" not in after[:4]:
         return True

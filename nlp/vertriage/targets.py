@@ -82,6 +82,7 @@ class SentenceWords:
 CUES = frozenset(
     [
         "alike",
+        "contrary",
         "only",
         "done",
         "ellipsis",
@@ -182,6 +183,9 @@ def sentence_words(
                     and spelled[at + 1] != "not"
                 )
             ):  # the label of a form reads on into its value: "Posterior border: bulging"
+                at += 1
+                continue
+            elif word == "." and words and words[-1] in _SHORTENED and at + 1 < hi:
                 at += 1
                 continue
             elif word == "+":
@@ -294,6 +298,7 @@ def _percent(tokens: Tokens, spelled: Sequence[str], at: int, hi: int) -> tuple[
 _KNOWS = frozenset("i we you they to not us let who clinician physician please".split())
 _COUNTED = frozenset(["fracture", "deformity", "collapse", "vcf", "compression"])
 _BEFORE_OF = frozenset(["<level>", ":", "(", ",", "type", "classification", "-", "fracture"])
+_SHORTENED = frozenset("incl approx approximately approximate c ca esp resp".split())
 _VALUE_ENDS = frozenset([",", ";", ".", ")"])
 _SEQUENCES = frozenset("stir tirm t1 t2 spair dwi".split())
 _NUMBER_WORDS = {
