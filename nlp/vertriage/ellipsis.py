@@ -86,7 +86,7 @@ def all_but(chosen: Sequence[Chosen]) -> list[Chosen]:
     found: list[Chosen] = []
     for mention, where, _, _ in chosen:
         for place in where:
-            if place.spared and mention.label in _ATTRIBUTES and mention.value != "absent":
+            if place.spared and mention.label in (*_ATTRIBUTES, "marrow_replacement") and mention.value != "absent":
                 copy = Mention(
                     mention.label, mention.value, mention.start, mention.end, mention.entry, not mention.negated
                 )

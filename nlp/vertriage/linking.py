@@ -68,6 +68,7 @@ _FRACTURE_NOUNS = word_list("fracture_nouns")
 _DIFFUSE = word_list("diffuse")
 _ONE_BODY = word_list("one_body")
 _NEVER_OF_A_DISC = frozenset("percent fracture marrow_edema cleft".split())
+_CEMENTED = frozenset(["treated", "augmented", "filled", "containing", "bearing", "stabilized"])
 _EXCEPTS = frozenset(["except", "apart", "save", "excluding", "barring"])
 _OF_THE_BODY = frozenset(["fracture", "augmented", "acuity"])
 _BESIDE = frozenset("beneath underneath under near adjacent surrounding subjacent below above".split())
@@ -223,7 +224,7 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
         if mention.attrs.get("anaphor") and not _fractures_spoken_of(view, mention, state):
             continue
         if mention.label == "augmented" and any(
-            w in ("above", "below", "adjacent") for w in view.words[max(0, mention.start - 3) : mention.start]
+            w in ("above", "below", "adjacent") for w in view.words[max(0, mention.start - 4) : mention.start]
         ):
             beside = view.words[mention.start - 1 : mention.start] + view.words[mention.end : mention.end + 1]
             if "<level>" not in beside and not any(
@@ -372,7 +373,8 @@ def _find(
         following = words[mention.end + 1 : mention.end + 3]
         if "which" in following or following[:1] in (["including"], ["namely"], ["viz"]):
             spread = [p for p in after if p.group is not None and p.part == "body"]
-            if len(spread) > 1 and any(at in view.plural for at in range(mention.start, mention.end)):
+            plural = any(at in view.plural for at in range(mention.start, mention.end))
+            if spread and (plural or "which" not in following):
                 return spread  # "five fractures, of which T12 and L1 are acute and T6 chronic"
     if words[0] == "of" and mention.label == "fracture" and mention.start <= 7 and after and mention.value != "soft":
         spread = [p for p in after if p.group is not None and p.part == "body"]
@@ -414,6 +416,8 @@ def _find(
             and words[nxt.at] in ("both", "each")
         ):
             return _whole(nxt, places, mention, view)
+        if gap and mention.label == "augmented" and all(word in _CEMENTED for word in gap):
+            return [nxt]  # "L1 and cement-treated L3"
         if (
             mention.label == "percent"
             and words[mention.end : mention.end + 1] == [")"]
@@ -542,7 +546,7 @@ def _subject(words: Sequence[str], candidates: Sequence[Place], mention: Mention
     for place in reversed(candidates):
         lead = words[max(0, place.at - 3) : place.at]
         if (
-            any(w in ("than", "compared", "unlike", "versus", "behind", "below", "above", "from") for w in lead)
+            any(w in ("than", "compared", "as", "unlike", "versus", "behind", "below", "above", "from") for w in lead)
             and place is not candidates[0]
         ):
             continue
@@ -735,6 +739,12 @@ def _listed(words: Sequence[str], lo: int, hi: int) -> bool:
     )
 
 
+def _opens(view: SentenceWords) -> bool:
+    """Whether a vertebra is what the sentence begins with, its label apart."""
+    at = next((at for at, group in view.groups if group.part == "body"), -1)
+    return at == 0 or 0 < at <= 4 and view.offsets[at - 1] < view.sentence.label_end
+
+
 def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link], state: Discourse) -> None:
     """After a sentence: what the next one may refer to."""
     if view.sentence.section == "history":
@@ -767,7 +777,7 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
                     state.treated.append(level)
                 if level not in state.fractured:
                     state.fractured.append(level)
-        subject = label == "acuity" and view.words[:1] == ["<level>"]
+        subject = label == "acuity" and _opens(view)
         if (label in _MOVES_FOCUS or subject) and not (label == "fracture" and link.mention.negated):
             if label in ("fracture", "augmented") or not main:
                 main = list(link.levels)
@@ -786,9 +796,12 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
     for place in places:
         if place.part == "disc" and len(place.levels) == 2:
             state.disc = [level for level in place.levels if level]
-    if not main and not links and (view.words[:1] == ["<level>"] or view.words[1:2] == ["<level>"]):
-        place = next((p for p in places if p.group is not None and p.part == "body" and p.at <= 1), None)
+    if not main and not links and (_opens(view) or view.words[1:2] == ["<level>"]):
+        place = next((p for p in places if p.group is not None and p.part == "body"), None)
         main = list(place.levels) if place is not None else []  # a sentence about this level, in words not known
+        listed = [level for level in main if level]
+        if len(listed) > 1 and (not state.lists or state.lists[-1] != listed):
+            state.lists.append(listed)
     if main:
         if main != state.focus:
             state.described = []

@@ -334,6 +334,9 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
             return None  # "all edematous apart from L1": taken out of what was said, see ellipsis
         spared = next((p for p in places if cue.end <= p.at <= cue.end + 2 and p.group is not None), None)
         known = state.fractured if spared is None or len(in_sentence) <= len(spared.levels) else in_sentence
+        if spared is not None and not known and view.words[cue.start] in _ALL:
+            places.remove(spared)
+            return Place(cue.start, cue.end, [], EVERY, spared=list(spared.levels))
         if spared is None or len(known) <= len(spared.levels):
             return None
         levels = [level for level in known if level not in spared.levels]
@@ -390,6 +393,8 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         target = neighbor(anchor[0], -1 if kind == "above" else 1) if anchor else None
         levels = [target] if target else None
     elif kind == "treated":
+        if view.words[cue.end : cue.end + 2] == ["is", "<level>"]:
+            return None  # "the cemented vertebra is L2"
         levels = list(state.treated) or None
     elif kind == "around":
         anchor = [level for place in before[-1:] for level in place.levels if level][-1:]

@@ -40,6 +40,7 @@ _SECTION_ORDER = {"addendum": 3, "impression": 2, "recommendation": 2, "findings
 _QUALIFIED = word_list("qualified")
 _EXPLAINS = word_list("explains")
 _MISNAMED = word_list("misnamed")
+_RENUMBERS = word_list("renumbers")
 _LATER = ("not", "instead", "rather")
 _NOT_MARROW = word_list("not_marrow")
 _REGIONAL = word_list("regional")
@@ -130,12 +131,15 @@ def _correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:
                 renamed.update(zip(wrong.levels, right.levels, strict=True))
             elif not {"read", "be", "is", "are", "was"}.isdisjoint(between) and not _MISNAMED.isdisjoint(lead):
                 renamed.update(zip(right.levels, wrong.levels, strict=True))
+    shifted = {} if renamed else _shift(views)
     if not renamed:
-        renamed = _recount(views, links) or _shift(views) or _slip(views, links)
+        renamed = _recount(views, links) or shifted or _slip(views, links)
     renamed = {wrong: right for wrong, right in renamed.items() if wrong != right}
     if not renamed:
         return
     for link in links:
+        if link.view.sentence.section == "addendum" and shifted:
+            continue  # numbered as it should be
         if link.view.sentence.section == "addendum":
             link.levels = [level for level in link.levels if level not in renamed] or [
                 renamed.get(level or "", level) for level in link.levels
@@ -175,7 +179,7 @@ def _shift(views: Sequence[SentenceWords]) -> dict[str, str]:
         if view.sentence.section != "addendum" or "one" not in view.words:
             continue
         at = view.words.index("one")
-        rest = view.words[at + 1 : at + 3]
+        rest = view.words[max(0, at - 3) : at + 3]
         step = (
             -1
             if any(w in ("higher", "up", "cranial", "above") for w in rest)
@@ -183,7 +187,7 @@ def _shift(views: Sequence[SentenceWords]) -> dict[str, str]:
             if any(w in ("lower", "down", "caudal", "below") for w in rest)
             else 0
         )
-        if step and any(w in ("read", "should", "shift", "numbered", "renumbered", "counted") for w in view.words):
+        if step and any(w in _RENUMBERS for w in view.words):
             moved = {level: neighbor(level, step) for level in ORDER}
             return {level: to for level, to in moved.items() if to}
     return {}
@@ -558,6 +562,8 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
                 _of_a_prior_study(link.view) or link.view.words[mention.start - 1 : mention.start] == ["previously"]
             ):
                 continue
+            if label == "marrow_edema" and value == "present" and _of_the_cord(link):
+                continue
             if label == "soft_tissue_mass" and link.view.words[mention.end : mention.end + 1] == [":"]:
                 continue  # the label of a paragraph
             if label == "marrow_replacement" and _only_edema(link):
@@ -613,6 +619,15 @@ def _of_a_prior_study(view: SentenceWords) -> bool:
         return False
     return any(word in ("was", "were", "had") for word in words) and not any(
         word in ("now", "today", "currently", "is", "are", "has", "have") for word in words
+    )
+
+
+def _of_the_cord(link: Link) -> bool:
+    """ "The cord is flattened, with T2 hyperintensity from T7 to T9" is no edema of a body."""
+    mention = link.mention
+    return (
+        any(m.label == "neural" and m.start <= mention.start and mention.start - m.end <= 3 for m in link.view.mentions)
+        and "stir" not in link.view.words[mention.start : mention.end]
     )
 
 

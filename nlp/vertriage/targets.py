@@ -477,7 +477,7 @@ def match_targets(view: SentenceWords, lexicon: Lexicon) -> None:
 
 _MIMIC = Entry("mimic")
 _DOUBT = frozenset(["doubtfully", "questionably", "equivocally", "possibly", "questionable", "equivocal"])
-_NO = frozenset(["no", "not", "without", "nor", "neither", "never"])
+_NO = frozenset(["rather", "no", "not", "without", "nor", "neither", "never"])
 _FLIPS = frozenset(
     "neural fracture marrow_edema cleft retropulsion convex_posterior_border soft_tissue_mass "
     "osseous_destruction radicular unstable infection pain".split()
