@@ -438,6 +438,7 @@ def _backward_start(words: Sequence[str], cue: Mention, starts: Sequence[int], e
             "(is",
             "remain",
             "remains",
+            "which",
         ):
             return at + 1
     return lo

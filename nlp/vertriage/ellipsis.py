@@ -42,7 +42,7 @@ def alike(
             for item in chosen
             if item[0].label in _COPIED and item[0].end <= min(cue.start, place.at) and place not in item[1] and item[1]
         ]
-        said = {m.label for m in mentions if place.at <= m.start <= cue.end + 6}
+        said = {m.label for m in mentions if place.at <= m.start <= cue.end + 6 and m.attrs.get("only") != "negated"}
         opening = cue.start <= 2 or "<level>" not in view.words[cue.start : cue.end]
         for mention in before or (state.described if opening else ()):
             if mention.label in said and mention.label != "fracture":

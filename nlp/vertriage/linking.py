@@ -426,7 +426,7 @@ def _find(
         ):
             return [nxt]  # "a moderate (40%) fracture of T9 and a mild (20%) fracture of T10"
         beside = prev is not None and mention.label in _OF_THE_BODY and not _BESIDE.isdisjoint(gap)
-        if not beside and _leads(words, mention.end, nxt.at):
+        if not beside and (_leads(words, mention.end, nxt.at) or _lies(words, mention.end, nxt.at)):
             return _whole(nxt, places, mention, view)
         if (
             gap
@@ -587,6 +587,19 @@ def _leads(words: Sequence[str], lo: int, hi: int) -> bool:
             preposition = True
         at += 1
     return preposition
+
+
+def _lies(words: Sequence[str], lo: int, hi: int) -> bool:
+    """ "a slit of fluid, 3 mm deep, lies under the T12 endplate": past an aside and a verb of place."""
+    if words[lo : lo + 1] == [","]:
+        close = next((at for at in range(lo + 1, min(hi, lo + 8)) if words[at] == ","), -1)
+        if close < 0 or not VERBS.isdisjoint(words[lo + 1 : close]):
+            return False
+        lo = close + 1
+    return words[lo : lo + 1] != [] and words[lo] in _PLACED and _leads(words, lo + 1, hi)
+
+
+_PLACED = word_list("placed")
 
 
 def _inside_list(

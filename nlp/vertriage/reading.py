@@ -310,7 +310,7 @@ def _statuses(
             loose.append(claim)
     if links:
         for link in by_label["percent"]:
-            if link.how == NAMED and link.value is not None and _height_alone(link):
+            if link.how in (NAMED, REFERENCE) and link.value is not None and _height_alone(link):
                 for level in link.levels:
                     claims[level].append(_Claim("present soft", link.how, link))
         for link in by_label["acuity"]:
@@ -358,7 +358,7 @@ def _height_alone(link: Link) -> bool:
         and bool(others)
         and not any(m.negated or m.hedged or m.asked for m in others)
         and "<percent>" in view.words[others[-1].end : at]
-        and view.words[at - 1] in ("by", "about", "approximately", "some", "<level>", "(", "and")
+        and view.words[at - 1] in ("by", "nearly", "around", "about", "approximately", "some", "<level>", "(", "and")
         and height_loss(view, at, link.value or 0.0, named=True) is not None
         and not _explained(view, others[-1])
     )
@@ -626,7 +626,13 @@ def _of_the_cord(link: Link) -> bool:
     """ "The cord is flattened, with T2 hyperintensity from T7 to T9" is no edema of a body."""
     mention = link.mention
     return (
-        any(m.label == "neural" and m.start <= mention.start and mention.start - m.end <= 3 for m in link.view.mentions)
+        any(
+            m.label == "neural"
+            and m.start <= mention.start
+            and mention.start - m.end <= 8
+            and not {";", "body", "vertebra", "marrow"}.intersection(link.view.words[m.end : mention.start])
+            for m in link.view.mentions
+        )
         and "stir" not in link.view.words[mention.start : mention.end]
     )
 

@@ -216,6 +216,8 @@ def _split(text: str, segment: list[int], section: SectionName, paragraph: int, 
             continue
         if mark[0] == "." and re.search(r"(?:^|\n)\s*\(?\d{1,2}$", text[start : match.start()]):
             continue  # an item number
+        if mark[0] == "." and text[at:end].strip().lower() in _BARE:
+            continue  # the dots of a form: "Fragment in canal . no"
         if mark == "?" and (not head or head[-1:].isspace() or match.start() == start):
             continue  # a question mark in front of what is asked
         if mark[0] == "?" and (after[:1].islower() or after[:2] == "- "):
@@ -228,6 +230,7 @@ def _split(text: str, segment: list[int], section: SectionName, paragraph: int, 
                 _emit(text, c, d, section, paragraph, indent, out)
 
 
+_BARE = frozenset(["no", "none", "absent", "nil", "yes", "present"])
 _LONGEST = 3000
 """Characters; what has no full stop for so long is no sentence, and the rules look at every pair of its words."""
 
