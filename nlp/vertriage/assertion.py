@@ -365,7 +365,7 @@ def _forward_stop(
             break
     for at in range(start, stop):
         word = words[at]
-        if word in (";", "which", "(") or (word == ":" and at > start):
+        if word in (";", "which", "(") or (word == ":" and (at > start or words[cue.start] == "not")):
             return at
         if word == "with" and at > start and cue.label == "negation" and words[at - 1] != "associated":
             return at
@@ -404,13 +404,13 @@ def _positive_list(words: Sequence[str], at: int, stop: int) -> bool:
 
 def _backward_start(words: Sequence[str], cue: Mention, starts: Sequence[int], ends: Sequence[int]) -> int:
     lo = 0
+    first = words[cue.start]
     for at in starts:
-        if at <= cue.start:
+        if at < cue.start or at == cue.start and first != "which":
             lo = at
     for at in ends:
         if lo < at < cue.start:
             lo = at + 1
-    first = words[cue.start]
     for at in range(cue.start - 1, lo - 1, -1):
         if words[at] in (";", "(") or (words[at] == "." and at < cue.start - 1):
             return at + 1

@@ -202,7 +202,9 @@ def values_by_level(view: SentenceWords, places: Sequence[Place], mentions: Sequ
     return found
 
 
-def elliptic(view: SentenceWords, places: Sequence[Place], mentions: Sequence[Mention]) -> list[Chosen]:
+def elliptic(
+    view: SentenceWords, places: Sequence[Place], mentions: Sequence[Mention], state: Discourse
+) -> list[Chosen]:
     """ "edema at T8 but not at L1", "no fracture except at L1": the finding is said once and meant twice."""
     found: list[Chosen] = []
     for cue in view.cues:
@@ -210,6 +212,8 @@ def elliptic(view: SentenceWords, places: Sequence[Place], mentions: Sequence[Me
             continue
         labels = ("marrow_edema", "cleft", "retropulsion", *(("fracture",) if cue.label == "except" else ()))
         said = [m for m in mentions if m.label in labels and m.end <= cue.start]
+        if not said and cue.label == "ellipsis" and len(view.words) <= 9:  # "L3 fracture edematous. L4 fracture not."
+            said = [m for m in state.described if m.label in labels]
         place = next(
             (p for p in places if p.part == "body" and (cue.start <= p.at < cue.end or cue.end <= p.at <= cue.end + 2)),
             None,

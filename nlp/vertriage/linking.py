@@ -214,7 +214,12 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
     links: list[Link] = []
     mentions = [m for m in view.mentions if m.label in FINDINGS and not _anaphoric(view, m, places, state)]
     percents = [Mention("percent", None, p.at, p.at + 1, _PERCENT) for p in view.percents]
-    if not mentions and not percents and not state.announced and not any(cue.label == "alike" for cue in view.cues):
+    if (
+        not mentions
+        and not percents
+        and not state.announced
+        and not any(cue.label in ("alike", "ellipsis") for cue in view.cues)
+    ):
         return links
     starts = clause_starts(view.words)
     everything = sorted(mentions + percents, key=lambda m: m.start)
@@ -274,7 +279,7 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
             chosen.append((mention, [Place(-1, -1, list(state.focus), FOCUS)], FOCUS, len(state.focus) > 1))
         else:
             chosen.append((mention, [Place(-1, -1, [], EVERY)], EVERY, False))
-    chosen += elliptic(view, places, mentions)
+    chosen += elliptic(view, places, mentions, state)
     chosen += contrary(places, mentions, view)
     if listed := values_by_level(view, places, mentions):
         chosen = [item for item in chosen if item[0].label != listed[0][0].label] + listed

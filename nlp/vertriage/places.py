@@ -35,6 +35,7 @@ FILLERS = word_list("list_fillers")
 _PROCESS_WORDS = word_list("process_words")
 _DISC_NOUNS = word_list("disc_nouns")
 _AFTER_REFERENCE = word_list("after_reference")
+_MEASURE = frozenset(["mm", "cm", "<number>"])
 _ANATOMY = word_list("anatomy")
 _ALL = frozenset(["all", "each", "every"])
 _SPARED = frozenset("fracture marrow_edema cleft retropulsion acuity".split())
@@ -235,7 +236,7 @@ def _chained(between: Sequence[str]) -> bool:
         elif word == ")":
             depth -= 1
         elif depth == 0:
-            if word not in FILLERS:
+            if word not in FILLERS and word not in _MEASURE and not word.isdigit():
                 return False
             linked = linked or word in (",", "and", "&", "+", "or", "nor", "plus", "/", "well")
     return linked and depth == 0 and not aside
@@ -369,7 +370,8 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         levels = [source[1 if "third" not in view.words[cue.start : cue.end] else 2]] if source else None
     elif kind in ("upper", "lower"):
         count = _count(view.words[cue.start : cue.end]) or 1
-        listed = next((o for o in [in_sentence, last_list, state.fractured] if len(o) > count), None)
+        here = [level for place in before if place.group is not None for level in place.levels if level]
+        listed = next((o for o in [here, last_list, state.fractured] if len(o) > count), None)
         named = next((p.at for p in places if p.group is not None and cue.end <= p.at <= cue.end + 6), cue.end)
         if "at" in view.words[cue.end : named] and "and" not in view.words[cue.end : named]:
             return None  # "the lowest of the fractures is at T10"
