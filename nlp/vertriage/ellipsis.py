@@ -213,7 +213,11 @@ def elliptic(
         labels = ("marrow_edema", "cleft", "retropulsion", *(("fracture",) if cue.label == "except" else ()))
         said = [m for m in mentions if m.label in labels and m.end <= cue.start]
         if not said and cue.label == "ellipsis" and len(view.words) <= 9:  # "L3 fracture edematous. L4 fracture not."
-            said = [m for m in state.described if m.label in labels]
+            said = [
+                Mention(m.label, m.value, cue.start, cue.end, m.entry, m.negated, m.hedged)
+                for m in state.described
+                if m.label in labels
+            ]
         place = next(
             (p for p in places if p.part == "body" and (cue.start <= p.at < cue.end or cue.end <= p.at <= cue.end + 2)),
             None,

@@ -369,6 +369,7 @@ def _find(
             return _whole(place, places, mention, view)
     if mention.label != "augmented":
         places = [p for p in places if not _flanked(words, p)] or places
+    places = [p for p in places if words[max(0, p.at - 2) : p.at] not in _LIKE]
     before = [p for p in places if p.end <= mention.start]
     after = [p for p in places if p.at >= mention.end]
     inside = _inside_list(words, mention, before, after, all_mentions)
@@ -509,6 +510,10 @@ def _find(
     ):
         return [nxt] if _leads(words, mention.end, nxt.at) else None
     return None
+
+
+_LIKE = (["as", "at"], ["as", "in"], ["than", "at"], ["than", "in"], ["as", "for"])
+"""Before a level that something else is compared with ("STIR signal as at T6")."""
 
 
 def _flanked(words: Sequence[str], place: Place) -> bool:
@@ -757,6 +762,14 @@ def _listed(words: Sequence[str], lo: int, hi: int) -> bool:
     )
 
 
+def _centers(view: SentenceWords) -> bool:
+    """ "The dominant abnormality is centered on T9": what follows is said of it."""
+    return len(view.groups) == 1 and view.groups[0][1].part == "body" and not _CENTER.isdisjoint(view.words)
+
+
+_CENTER = word_list("center")
+
+
 def _opens(view: SentenceWords) -> bool:
     """Whether a vertebra is what the sentence begins with, its label apart."""
     at = next((at for at, group in view.groups if group.part == "body"), -1)
@@ -797,7 +810,7 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
                     state.fractured.append(level)
         subject = label == "acuity" and _opens(view)
         if (label in _MOVES_FOCUS or subject) and not (label == "fracture" and link.mention.negated):
-            if label in ("fracture", "augmented") or not main:
+            if label == "fracture" or label == "augmented" and link.mention.value == "present" or not main:
                 main = list(link.levels)
             if named and label != "percent" and (not state.lists or state.lists[-1] != named):
                 state.lists.append(named)
@@ -814,7 +827,7 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
     for place in places:
         if place.part == "disc" and len(place.levels) == 2:
             state.disc = [level for level in place.levels if level]
-    if not main and not links and (_opens(view) or view.words[1:2] == ["<level>"]):
+    if not main and not links and (_opens(view) or view.words[1:2] == ["<level>"] or _centers(view)):
         place = next((p for p in places if p.group is not None and p.part == "body"), None)
         main = list(place.levels) if place is not None else []  # a sentence about this level, in words not known
         listed = [level for level in main if level]

@@ -403,7 +403,7 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         levels = [level for step in (-1, 1) for level in [neighbor(anchor[0], step)] if level] if anchor else None
     elif kind == "neighbors":
         around = [neighbor(level, step) for level in state.treated[-1:] for step in (-1, 1)]
-        levels = [level for level in around if level] or None
+        levels = list(state.disc) or [level for level in around if level] or None
     if levels is None:
         return None
     return Place(cue.start, cue.end, levels, how)

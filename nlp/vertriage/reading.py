@@ -179,9 +179,12 @@ def _shift(views: Sequence[SentenceWords]) -> dict[str, str]:
         if view.sentence.section != "addendum" or "one" not in view.words:
             continue
         at = view.words.index("one")
-        rest = view.words[max(0, at - 3) : at + 3]
+        rest = view.words[max(0, at - 2) : at + 3]
+        after = view.words[at + 1 : at + 5]
         step = (
-            -1
+            (1 if "high" in after else -1)
+            if "too" in after  # "numbered one segment too high" is to be read one lower
+            else -1
             if any(w in ("higher", "up", "cranial", "above") for w in rest)
             else 1
             if any(w in ("lower", "down", "caudal", "below") for w in rest)
@@ -352,7 +355,7 @@ def _statuses(
 def _height_alone(link: Link) -> bool:
     """ "T12 is reduced in height by 30% and L2 by 15%": L2 has lost height, too."""
     view, at = link.view, link.mention.start
-    others = [m for m in view.mentions if m.label == "fracture" and m.value == "soft" and m.end <= at]
+    others = [m for m in view.mentions if m.label == "fracture" and m.end <= at]
     return (
         view.sentence.section in ("findings", "impression")
         and bool(others)
@@ -566,6 +569,8 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
                 continue
             if label == "soft_tissue_mass" and link.view.words[mention.end : mention.end + 1] == [":"]:
                 continue  # the label of a paragraph
+            if label == "osseous_destruction" and _broken_wall(link):
+                continue
             if label == "marrow_replacement" and _only_edema(link):
                 continue
             if label == "retropulsion" and "convex" in link.view.words[mention.start : mention.end]:
@@ -619,6 +624,15 @@ def _of_a_prior_study(view: SentenceWords) -> bool:
         return False
     return any(word in ("was", "were", "had") for word in words) and not any(
         word in ("now", "today", "currently", "is", "are", "has", "have") for word in words
+    )
+
+
+def _broken_wall(link: Link) -> bool:
+    """ "Both endplates and the posterior wall are breached" by a burst fracture, not by a tumor."""
+    words, mention = link.view.words, link.mention
+    return "wall" in words[mention.start : mention.end] and not any(
+        word[:5] in ("tumor", "metas", "lesio", "lytic", "soft", "mass", "infil", "destr", "neopl", "plasm", "myelo")
+        for word in words
     )
 
 
