@@ -44,8 +44,9 @@ def alike(
         ]
         said = {m.label for m in mentions if place.at <= m.start <= cue.end + 6 and m.attrs.get("only") != "negated"}
         opening = cue.start <= 2 or "<level>" not in view.words[cue.start : cue.end]
+        told = bool(said) and "<level>" in view.words[cue.start : cue.end]  # "L1 too contains a cleft": that, no more
         for mention in before or (state.described if opening else ()):
-            if mention.label in said and mention.label != "fracture":
+            if mention.label != "fracture" and (mention.label in said or told and not before):
                 continue
             # A percentage keeps its position, by which its value is known.
             at = (mention.start, mention.end) if mention.label == "percent" else (cue.start, cue.end)

@@ -340,6 +340,7 @@ def _speaks_of_fracture(view: SentenceWords) -> bool:
     """Whether a word of age without a level can be meant for the fracture spoken of before."""
     return (
         len(view.words) <= 10
+        and not any(m.label in ("mimic", "lesion_noun") for m in view.mentions)
         or any(m.label in ("fracture", "augmented") for m in view.mentions)
         or view.words[0] in ("it", "this", "these", "both", "they")
         or "it" in view.words[:4]
@@ -833,9 +834,12 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
         listed = [level for level in main if level]
         if len(listed) > 1 and (not state.lists or state.lists[-1] != listed):
             state.lists.append(listed)
-    if main:
-        if main != state.focus:
-            state.described = []
+    measured = [level for link in links if link.mention.label == "percent" for level in link.levels if level]
+    if len(set(measured)) > 1 and not any(m.label == "fracture" for m in view.mentions):
+        state.lists.append(list(dict.fromkeys(measured)))
+    if main and main != state.focus:
+        state.described = []
+    if main or any(link.how in (HEADING, FOCUS) for link in links):
         state.described += [
             link.mention
             for link in links
@@ -844,4 +848,5 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
             and not link.mention.asked
             and not (link.mention.label != "marrow_edema" and link.mention.negated)
         ]
+    if main:
         state.focus = main

@@ -262,6 +262,8 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         and (view.words[cue.end : cue.end + 1] or ["."])[0] not in VERBS | _AFTER_REFERENCE
     ):
         return None  # "the first image", "the last study"
+    if view.words[cue.start] == "none" and any(p.spared for p in places):
+        return None  # "apart from L1 none shows edema": of those already meant
     if kind in ("both", "these") and _compared(view.words, cue.start):
         return None  # "the flatter of the two"
     if view.words[cue.start - 1 : cue.start] == ["between"] and cue.start:
