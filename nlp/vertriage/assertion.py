@@ -213,7 +213,7 @@ def _confirmed(after: Sequence[str]) -> bool:
 
 
 _ABSENT = frozenset(["absent", "none", "negative"])
-_FIGURES = frozenset(["<percent>", "<number>"])
+_FIGURES = frozenset(["<percent>", "<number>", "prior", "previous", "earlier", "last"])
 _PRESUMED = frozenset(["suspected", "possible", "questioned", "presumed", "?", "query"])
 
 

@@ -220,7 +220,7 @@ def _known_malignancy(
             continue
         section = view.sentence.section
         if mention.negated:
-            if (section == "history" or "history" in words) and any(
+            if (section == "history" or "history" in words or "known" in words) and any(
                 w in ("history", "cancer", "malignancy", "known", "hx", "pmh", "prior") for w in words
             ):
                 absent.append((mention, view))

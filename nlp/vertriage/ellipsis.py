@@ -29,8 +29,8 @@ def alike(
     """ "Recent L1 fracture; the same at L2", "At L2 there is a similar picture": said of the other vertebra, too."""
     found: list[Chosen] = []
     for cue in view.cues:
-        if cue.label != "alike":
-            continue
+        if cue.label != "alike" or view.words[cue.end - 1 : cue.end + 1] == ["same", "as"]:
+            continue  # "L1: same as before" is an age
         place = next(
             (p for p in places if p.group is not None and p.part == "body" and cue.start <= p.at < cue.end), None
         )
@@ -48,6 +48,8 @@ def alike(
         for mention in before or (state.described if opening else ()):
             if mention.label != "fracture" and (mention.label in said or told and not before):
                 continue
+            if not before and mention.label not in _DESCRIBED:
+                continue
             # A percentage keeps its position, by which its value is known.
             at = (mention.start, mention.end) if mention.label == "percent" else (cue.start, cue.end)
             copy = Mention(mention.label, mention.value, *at, mention.entry, mention.negated, mention.hedged)
@@ -60,6 +62,7 @@ _COPIED = frozenset(
     "fracture marrow_edema acuity percent cleft cleft_content retropulsion marrow_replacement osseous_destruction "
     "soft_tissue_mass convex_posterior_border".split()
 )
+_DESCRIBED = frozenset(["fracture", "marrow_edema", "acuity", "augmented"])
 _ATTRIBUTES = frozenset(["marrow_edema", "cleft", "retropulsion"])
 
 
@@ -164,10 +167,19 @@ def spare(view: SentenceWords, places: Sequence[Place], chosen: list[Chosen]) ->
 
 def own_age(chosen: list[Chosen]) -> None:
     """In "acute fractures of T6, T7 and T9, old L2 fracture" a level with an age of its own leaves the list's."""
-    ages = [(mention, found) for mention, found, how, _ in chosen if mention.label == "acuity" and how == NAMED]
+    ages = [
+        (mention, found)
+        for mention, found, how, _ in chosen
+        if mention.label in ("acuity", "marrow_edema") and how == NAMED
+    ]
     for mention, found in ages:
         for other, fewer in ages:
-            if other is not mention and len(fewer) < len(found) and all(place in found for place in fewer):
+            if (
+                other is not mention
+                and other.label == mention.label
+                and len(fewer) < len(found)
+                and all(place in found for place in fewer)
+            ):
                 found[:] = [place for place in found if place not in fewer]
 
 
@@ -213,6 +225,11 @@ def elliptic(
             continue
         labels = ("marrow_edema", "cleft", "retropulsion", *(("fracture",) if cue.label == "except" else ()))
         said = [m for m in mentions if m.label in labels and m.end <= cue.start]
+        pointed = view.words[cue.start : cue.end]
+        if (
+            not said and cue.label == "except" and cue.start == 0 and {"that", "this", "those"}.intersection(pointed)
+        ):  # "Apart from that in T12, no edema"
+            said = [m for m in mentions if m.label in labels[:3] and m.negated]
         if not said and cue.label == "ellipsis" and len(view.words) <= 9:  # "L3 fracture edematous. L4 fracture not."
             said = [
                 Mention(m.label, m.value, cue.start, cue.end, m.entry, m.negated, m.hedged)

@@ -62,8 +62,9 @@ _COPULAS = frozenset("is are was were has have been being remain remains appear 
 _SIDES = word_list("sides")
 _APPOSITION = frozenset(
     ", . presumed presumably approximately likely probably possibly level at about labelled labeled called "
-    "designated".split()
+    "designated vertebra body vertebral segment vertebral_body".split()
 )
+_BODIES = frozenset(["vertebra", "body", "vertebral", "level", "segment", "vertebral_body"])
 _FRACTURE_NOUNS = word_list("fracture_nouns")
 _DIFFUSE = word_list("diffuse")
 _ONE_BODY = word_list("one_body")
@@ -71,6 +72,7 @@ _NEVER_OF_A_DISC = frozenset("percent fracture marrow_edema cleft".split())
 _CEMENTED = frozenset(["treated", "augmented", "filled", "containing", "bearing", "stabilized"])
 _EXCEPTS = frozenset(["except", "apart", "save", "excluding", "barring"])
 _OF_THE_BODY = frozenset(["fracture", "augmented", "acuity"])
+_TOWARD = frozenset("lateral anterior posterior dorsal ventral next close superficial medial".split())
 _BESIDE = frozenset("beneath underneath under near adjacent surrounding subjacent below above".split())
 _DETERMINERS = frozenset("and or the a an there this these that its their".split())
 
@@ -369,7 +371,7 @@ def _find(
         if place.at < mention.end and place.end > mention.start and place.part != "elsewhere":
             return _whole(place, places, mention, view)
     if mention.label != "augmented":
-        places = [p for p in places if not _flanked(words, p)] or places
+        places = [p for p in places if not _flanked(words, p)]
     places = [p for p in places if words[max(0, p.at - 2) : p.at] not in _LIKE]
     before = [p for p in places if p.end <= mention.start]
     after = [p for p in places if p.at >= mention.end]
@@ -437,10 +439,11 @@ def _find(
             return _whole(nxt, places, mention, view)
         if (
             gap
-            and gap[0] in (",", ".")
-            and all(w in _APPOSITION for w in gap)
+            and (gap[0] in (",", ".") or gap[0] in _BODIES and gap[1:2] == [","])
+            and all(w in _APPOSITION or w in _SIDES for w in gap)
             and nxt.how == NAMED
-            and mention.label == "fracture"
+            and (mention.label == "fracture" or prev is None and mention.label in _MOVES_FOCUS and mention.start <= 3)
+            and mention.label != "percent"
             and not any(p.at >= clause for p in before)
         ):
             return _whole(nxt, places, mention, view)  # "Old compression fractures, T8 and L5"
@@ -520,6 +523,8 @@ _LIKE = (["as", "at"], ["as", "in"], ["than", "at"], ["than", "in"], ["as", "for
 def _flanked(words: Sequence[str], place: Place) -> bool:
     """ "on either side of the cemented L1" is not at L1."""
     lead = words[max(0, place.at - 6) : place.at]
+    if lead[-2:] and lead[-1] == "to" and lead[-2:-1] and lead[-2] in _BESIDE | _TOWARD:
+        return True  # "a focus lateral to T12 is a cyst"
     return "side" in lead and ("either" in lead or "both" in lead) and "of" in lead
 
 
@@ -684,7 +689,7 @@ def _deal(view: SentenceWords, chosen: Sequence[Chosen], fractured: Sequence[str
     dealt: dict[int, list[str | None]] = {}
     words = view.words
     respectively = any(cue.label == "respectively" for cue in view.cues)
-    for label in ("percent", "acuity", "cleft_content"):
+    for label in ("percent", "acuity", "cleft_content", "marrow_edema"):
         if label != "percent" and not respectively:
             continue
         run: list[tuple[Mention, list[Place]]] = []
@@ -777,6 +782,9 @@ def _opens(view: SentenceWords) -> bool:
     return at == 0 or 0 < at <= 4 and view.offsets[at - 1] < view.sentence.label_end
 
 
+_TOLD = frozenset("fracture marrow_edema augmented acuity cleft retropulsion".split())
+
+
 def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link], state: Discourse) -> None:
     """After a sentence: what the next one may refer to."""
     if view.sentence.section == "history":
@@ -843,10 +851,10 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
         state.described += [
             link.mention
             for link in links
-            if link.mention.label in ("fracture", "marrow_edema", "augmented", "acuity")
+            if link.mention.label in _TOLD
             and link.how in (NAMED, REFERENCE, HEADING, FOCUS)
             and not link.mention.asked
-            and not (link.mention.label != "marrow_edema" and link.mention.negated)
+            and not (link.mention.label in ("fracture", "acuity", "augmented") and link.mention.negated)
         ]
     if main:
         state.focus = main

@@ -140,6 +140,8 @@ def _no_place(view: SentenceWords, cue: Mention) -> bool:
         "<percent>" in view.words[cue.end : cue.end + 4]
         and view.words[cue.end - 1] == "height"
         or view.words[cue.start - 1 : cue.start] == ["proven"]
+        or view.words[cue.start] == "otherwise"
+        and view.words[cue.start - 1 : cue.start] in (["is"], ["are"], ["was"])
         or cue.value == "elsewhere"
         and any(m.label == "marrow_edema" and m.start <= cue.start < m.end for m in view.mentions)
     )
@@ -238,7 +240,12 @@ def _chained(between: Sequence[str]) -> bool:
         elif depth == 0:
             if word not in FILLERS and word not in _MEASURE and not word.isdigit():
                 return False
-            linked = linked or word in (",", "and", "&", "+", "or", "nor", "plus", "/", "well")
+            linked = (
+                linked
+                or word == ","
+                and between[at + 1 : at + 2] not in (["which"], ["with"])
+                or word in ("and", "&", "+", "or", "nor", "plus", "/", "well")
+            )
     return linked and depth == 0 and not aside
 
 

@@ -294,6 +294,18 @@ def _statuses(
         soft = mention.value == "soft"
         if soft and value == "present" and _explained(link.view, mention):
             continue
+        if value == "possible" and "suspected_malignancy" in mention.attrs.get("context", ()) and link.levels:
+            value, soft = (
+                "present",
+                True,
+            )  # what is hedged is that it is malignant, where the fracture is told otherwise
+            if not any(
+                other is not link
+                and set(other.levels) & set(link.levels)
+                and not (other.mention.hedged or other.mention.negated)
+                for other in links
+            ):
+                value, soft = "possible", False
         claim = _Claim(value + (" soft" if soft else ""), link.how, link)
         if link.how in (NAMED, REFERENCE, HEADING) and link.levels:
             for level in link.levels:
@@ -331,6 +343,10 @@ def _statuses(
         value = _status(level, mine, demoted.get(level, []), none_at_all, scheuermann, described, none_in_impression)
         if value is not None:
             status[level] = (value, [c.span for c in mine if c.value.startswith(value)] or [c.span for c in mine])
+    for link in by_label["retropulsion"]:  # a retropulsed corner is a fracture, also where no word says so
+        if not any(status) and link.how == NAMED and _value(link) == "present" and not none_at_all and not links:
+            for level in link.levels:
+                status[level] = ("present", [_Claim("present", link.how, link).span])
     for level, implied in demoted.items():
         told = [c for c in implied if c.value == "present"]
         if told and level is not None and not any(status) and not none_at_all and len(told[0].link.levels) == 1:
@@ -558,7 +574,7 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
             if (
                 label == "marrow_edema"
                 and mention.value == "absent"
-                and any(word in _NOT_MARROW for word in link.view.words[max(0, mention.start - 8) : mention.end])
+                and any(word in _NOT_MARROW for word in _clause_before(link.view.words, mention.start, mention.end))
             ):
                 continue  # "the conus is normal in signal"
             if label in ("marrow_edema", "cleft", "retropulsion") and (
@@ -634,6 +650,12 @@ def _broken_wall(link: Link) -> bool:
         word[:5] in ("tumor", "metas", "lesio", "lytic", "soft", "mass", "infil", "destr", "neopl", "plasm", "myelo")
         for word in words
     )
+
+
+def _clause_before(words: Sequence[str], start: int, end: int) -> Sequence[str]:
+    """The eight words before a finding, as far as its clause goes, and its own."""
+    lo = max(0, start - 8)
+    return words[next((at + 1 for at in range(start - 1, lo - 1, -1) if words[at] == ";"), lo) : end]
 
 
 def _of_the_cord(link: Link) -> bool:

@@ -164,6 +164,12 @@ def sentence_words(
                     word = "<neg>"
             elif word == "+" and words and words[-1] in _SEQUENCES:
                 word = "<pos>"
+            elif word == "(" and spelled[at + 1 : at + 3] in (["water", ")"], ["fat", ")"]):
+                words.append(spelled[at + 1])  # "Dixon (water)"
+                first.append(at)
+                last.append(at + 2)
+                at += 3
+                continue
             elif word == "(" and at + 2 < hi and spelled[at + 1] in ("-", "+") and spelled[at + 2] == ")":
                 words.append("<neg>" if spelled[at + 1] == "-" else "<pos>")
                 first.append(at)
@@ -477,7 +483,7 @@ def match_targets(view: SentenceWords, lexicon: Lexicon) -> None:
 
 _MIMIC = Entry("mimic")
 _DOUBT = frozenset(["doubtfully", "questionably", "equivocally", "possibly", "questionable", "equivocal"])
-_NO = frozenset(["rather", "no", "not", "without", "nor", "neither", "never"])
+_NO = frozenset(["rather", "nothing", "no", "not", "without", "nor", "neither", "never"])
 _FLIPS = frozenset(
     "neural fracture marrow_edema cleft retropulsion convex_posterior_border soft_tissue_mass "
     "osseous_destruction radicular unstable infection pain".split()
