@@ -48,6 +48,8 @@ def clause_starts(words: Sequence[str]) -> list[int]:
             continue
         if word not in (",", "and", "while", "whereas", "but", "although", "though", "however"):
             continue
+        if word == "however" and words[at - 1 : at] == words[at + 1 : at + 2] == [","]:
+            continue  # "edema is, however, present"
         if word in ("while", "whereas", "but", "although", "though", "however"):
             starts.append(at + 1)
             continue
@@ -256,6 +258,8 @@ def _presupposed(words: Sequence[str], lo: int, mention: Mention, *, quantifier:
     while at >= lo and at > mention.start - 8 and (words[at] in _NOUN_PHRASE or words[at][-2:] in ("ed", "ly")):
         named = named or words[at] == "<level>"
         at -= 1
+    if mention.start == lo and words[mention.end : mention.end + 1] and words[mention.end] in _ATTRIBUTED:
+        return True  # "no fracture shows retropulsion"
     if at < lo:
         return False
     if words[at] in _DEFINITE:
@@ -281,6 +285,7 @@ def _subject_of_verb(words: Sequence[str], at: int) -> bool:
 
 
 _VERIFIED = frozenset("confirmed substantiated verified corroborated excluded reproduced real".split())
+_ATTRIBUTED = frozenset("show has have demonstrate exhibit contain harbor display".split())
 _NOUN_PHRASE = word_list("noun_phrase")
 _DEFINITE = frozenset("the this that these those its both either each any their his her".split())
 _RELATES = word_list("relates")
@@ -369,8 +374,10 @@ def _forward_stop(
             return at
         if word == "with" and at > start and cue.label == "negation" and words[at - 1] != "associated":
             return at
-        if word in ("and", ",") and at + 1 < stop and words[at + 1] in _FRESH:
+        if word in ("and", ",") and at + 1 < stop and (words[at + 1] in _FRESH or words[at + 2 : at + 3] == ["mm"]):
             return at
+        if word == "and" and at + 1 < stop and cue.label == "negation" and words[at + 1] in VERBS:
+            return at  # "has no such features and shows a cleft"
         if word == "." and at + 1 < len(words):
             return at
         if cue.label == "hedge" and word in (",", "and") and at > start:

@@ -73,6 +73,8 @@ def only(view: SentenceWords, places: Sequence[Place], chosen: Sequence[Chosen])
         if cue.label != "only":
             continue
         place = next((p for p in places if p.part == "body" and cue.start <= p.at < cue.end), None)
+        if place is None:  # "the L1 fracture is the only one with edema"
+            place = next((p for p in reversed(places) if p.part == "body" and p.end <= cue.start), None)
         for mention, where, _, _ in chosen:
             if (
                 place in where
@@ -189,8 +191,8 @@ def contrary(places: Sequence[Place], mentions: Sequence[Mention], view: Sentenc
     for cue in view.cues:
         place = next((p for p in places if p.part == "body" and cue.start <= p.at < cue.end), None)
         said = [m for m in mentions if m.label in _ATTRIBUTES and m.end <= cue.start]
-        if cue.label == "contrary" and place is not None and said and said[-1].negated:
-            copy = Mention(said[-1].label, said[-1].value, cue.start, cue.end, said[-1].entry)
+        if cue.label == "contrary" and place is not None and said and (said[-1].negated or said[-1].value == "absent"):
+            copy = Mention(said[-1].label, "present", cue.start, cue.end, said[-1].entry)
             found.append((copy, [place], place.how, False))
     return found
 
@@ -230,7 +232,7 @@ def elliptic(
             not said and cue.label == "except" and cue.start == 0 and {"that", "this", "those"}.intersection(pointed)
         ):  # "Apart from that in T12, no edema"
             said = [m for m in mentions if m.label in labels[:3] and m.negated]
-        if not said and cue.label == "ellipsis" and len(view.words) <= 9:  # "L3 fracture edematous. L4 fracture not."
+        if not said and cue.label == "ellipsis" and len(view.words) <= 13:  # "L3 fracture edematous. L4 fracture not."
             said = [
                 Mention(m.label, m.value, cue.start, cue.end, m.entry, m.negated, m.hedged)
                 for m in state.described

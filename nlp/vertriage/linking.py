@@ -231,7 +231,9 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
         if mention.attrs.get("anaphor") and not _fractures_spoken_of(view, mention, state):
             continue
         if mention.label == "augmented" and any(
-            w in ("above", "below", "adjacent") for w in view.words[max(0, mention.start - 4) : mention.start]
+            w in ("above", "below", "adjacent") or w == "between" and at >= mention.start - 2
+            for at, w in enumerate(view.words[: mention.start])
+            if at >= mention.start - 4
         ):
             beside = view.words[mention.start - 1 : mention.start] + view.words[mention.end : mention.end + 1]
             if "<level>" not in beside and not any(
@@ -273,6 +275,8 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
             continue
         if state.heading:
             chosen.append((mention, [Place(-1, -1, list(state.heading), HEADING)], HEADING, False))
+        elif mention.negated and view.sentence.label and len(view.words) <= 4 and len(state.fractured) > 1:
+            chosen.append((mention, [Place(-1, -1, [], EVERY)], EVERY, False))  # "Cleft: none." of a form
         elif view.sentence.label and any(p.part == "disc" and p.at <= 2 for p in places):
             continue
         elif not state.focus and state.known and view.words[0] in ("this", "it"):

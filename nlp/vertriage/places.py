@@ -319,6 +319,8 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         levels = list(before[-1].levels) if before else list(state.heading or state.focus or state.known) or None
     elif kind in ("former", "latter"):
         source = [level for place in before if place.how == NAMED for level in place.levels if level]
+        if len(source) < 2 and "last" in view.words[cue.start : cue.end] and len(last_list) > 1:
+            source = last_list
         if len(source) < 2:
             source = next((pair for pair in reversed(state.lists) if len(pair) == 2), [])
         if len(source) < 2:

@@ -262,7 +262,7 @@ def _carried_out(link: Link) -> bool:
     """A procedure named in the findings, or with a word that it was done; a bare "kyphoplasty" may be a proposal."""
     if any(cue.label == "done" for cue in link.view.cues):
         return True
-    heads = link.mention.start <= 1 and link.how == NAMED and len(link.view.words) <= 16
+    heads = link.mention.start <= 3 and link.how == NAMED and len(link.view.words) <= 16
     return (
         heads and link.view.sentence.section == "findings" and not any(cue.label == "planned" for cue in link.view.cues)
     )
@@ -377,7 +377,8 @@ def _height_alone(link: Link) -> bool:
         and bool(others)
         and not any(m.negated or m.hedged or m.asked for m in others)
         and "<percent>" in view.words[others[-1].end : at]
-        and view.words[at - 1] in ("by", "nearly", "around", "about", "approximately", "some", "<level>", "(", "and")
+        and view.words[at - 1]
+        in ("than", "by", "nearly", "around", "about", "approximately", "some", "<level>", "(", "and")
         and height_loss(view, at, link.value or 0.0, named=True) is not None
         and not _explained(view, others[-1])
     )
@@ -395,7 +396,8 @@ def _age_alone(link: Link) -> bool:
         or words[mention.start] not in _AGES
         and not (words[mention.start] == "new" and any(m.label == "marrow_edema" for m in view.mentions))
         or view.sentence.section not in ("findings", "impression", "addendum")
-        or any(m.label in ("fracture", "lesion_noun", "lesion_malignant", "mimic", "augmented") for m in view.mentions)
+        or any(m.label in ("lesion_noun", "lesion_malignant", "mimic", "augmented") for m in view.mentions)
+        or any(m.label == "fracture" and abs(m.start - mention.start) <= 6 for m in view.mentions)
     ):
         return False
     group = next(
