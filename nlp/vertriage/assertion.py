@@ -43,6 +43,8 @@ def clause_starts(words: Sequence[str]) -> list[int]:
         if word in (";",):
             starts.append(at + 1)
             continue
+        if word == "-" and words[at + 1 : at + 2] in (["or"], ["and"]):
+            continue  # "pre- or paravertebral"
         if word == "-" and at + 1 < size:
             starts.append(at + 1)
             continue
@@ -172,6 +174,13 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             ):
                 continue  # "possible" behind a finding counts when the clause ends there
             if (
+                words[cue.start : cue.end] == ["absent"]
+                and words[cue.end : cue.end + 1]
+                and words[cue.end][0].isalpha()
+                and words[cue.end] not in _AFTER_ABSENT
+            ):
+                continue  # "paraplegia with absent sensation"
+            if (
                 cue.label == "negation_backward"
                 and words[cue.start] == "not"
                 and words[cue.start - 1] == ","
@@ -215,6 +224,7 @@ def _confirmed(after: Sequence[str]) -> bool:
 
 
 _ABSENT = frozenset(["absent", "none", "negative"])
+_AFTER_ABSENT = frozenset("at in on and or but throughout here elsewhere from with as for while whereas".split())
 _FIGURES = frozenset(["<percent>", "<number>", "prior", "previous", "earlier", "last"])
 _PRESUMED = frozenset(["suspected", "possible", "questioned", "presumed", "?", "query"])
 

@@ -444,12 +444,20 @@ def _neural_compression(
         if not _elsewhere(v, m, levels)
         and not (id(v) in under and under[id(v)].isdisjoint(levels) and not any(g.part == "body" for _, g in v.groups))
     ]
-    if body:
-        return "present", body
     absent = [(m, v) for m, v in absent if v.sentence.section not in ("history", "comparison", "title")]
+    if body and not (
+        all(_indents(m, v) for m, v in body)
+        and any({"compression", "compressed"}.intersection(v.words[m.start : m.end]) for m, v in absent)
+    ):
+        return "present", body
     if absent:
         return "absent", absent
     return "not_stated", []
+
+
+def _indents(mention: Mention, view: SentenceWords) -> bool:
+    """ "indents the cord" is compression, unless the report denies that."""
+    return any(word[:6] == "indent" for word in view.words[mention.start : mention.end])
 
 
 def _disc_labels(views: Sequence[SentenceWords]) -> dict[int, set[str | None]]:

@@ -778,6 +778,7 @@ def _centers(view: SentenceWords) -> bool:
 
 
 _CENTER = word_list("center")
+_SOUND = frozenset("normal unremarkable preserved intact maintained no not".split())
 
 
 def _opens(view: SentenceWords) -> bool:
@@ -844,10 +845,10 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
         place = next((p for p in places if p.group is not None and p.part == "body"), None)
         main = list(place.levels) if place is not None else []  # a sentence about this level, in words not known
         listed = [level for level in main if level]
-        if len(listed) > 1 and (not state.lists or state.lists[-1] != listed):
+        if len(listed) > 1 and _SOUND.isdisjoint(view.words) and (not state.lists or state.lists[-1] != listed):
             state.lists.append(listed)
     measured = [level for link in links if link.mention.label == "percent" for level in link.levels if level]
-    if len(set(measured)) > 1 and not any(m.label == "fracture" for m in view.mentions):
+    if len(set(measured)) > 1 and (not state.lists or set(state.lists[-1]) != set(measured)):
         state.lists.append(list(dict.fromkeys(measured)))
     if main and main != state.focus:
         state.described = []

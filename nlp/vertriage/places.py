@@ -118,6 +118,8 @@ def find_places(view: SentenceWords, state: Discourse) -> list[Place]:
                 places.append(Place(cue.start, cue.end, announced, NAMED))
                 last_end = cue.end
                 continue
+            if _one_more(view, cue):
+                continue
             if any(
                 cue.start <= at < cue.end + 5 and not _unnamed_stands(view, cue, at) for at in named_at
             ) or _counted_list(view, cue):
@@ -132,6 +134,16 @@ def find_places(view: SentenceWords, state: Discourse) -> list[Place]:
             last_end = cue.end
     places.sort(key=lambda p: p.at)
     return places
+
+
+def _one_more(view: SentenceWords, cue: Mention) -> bool:
+    """ "This may represent a further fracture" is one, of the vertebra spoken of."""
+    return (
+        view.words[cue.start - 1 : cue.start] == ["a"]
+        and view.words[cue.start] in ("further", "additional", "other")
+        and cue.end - cue.start <= 3
+        and not any(at in view.plural for at in range(cue.start, cue.end))
+    )
 
 
 def _no_place(view: SentenceWords, cue: Mention) -> bool:
@@ -362,12 +374,13 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         levels = list(source[:count]) if source else None
     elif kind == "regional":
         letter = "L" if "lumbar" in view.words[cue.start : cue.end] else "T"
-        listed = next((o for o in [last_list, state.fractured] if len(o) > 1), [])
+        here = [level for place in before if place.group is not None for level in place.levels if level]
+        listed = next((o for o in [here, last_list, state.fractured] if len(o) > 1), [])
         levels = [level for level in listed if level[0] == letter]
         count = _count(view.words[cue.start : cue.end])
         if count and len(levels) != count:
             levels = [level for level in state.fractured if level[0] == letter]
-        if not levels or any(p.group is not None for p in places):
+        if not levels or any(p.group is not None for p in places) and len(levels) == len(listed):
             return None
     elif kind == "ends":
         source = next((o for o in [in_sentence, *reversed(state.lists)] if len(o) >= 3), None)

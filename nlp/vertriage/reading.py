@@ -1098,7 +1098,9 @@ def _former(words: Sequence[str], before: Sequence[str], after: Sequence[str], a
         or before[-2:] in (["instead", "of"], ["rather", "than"])
     ):
         return True
-    if any(word in _PRIOR for word in before[-2:]):
+    if any(word in _PRIOR for word in before[-2:]) and before[-1] != ",":
+        return True
+    if words[:3] == ["at", "that", "time"] or words[0] in _PRIOR and "was" in words[:at]:
         return True
     if (
         any(word in _PRIOR for word in last)

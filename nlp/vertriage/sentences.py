@@ -37,6 +37,7 @@ _LEVEL_LINE = re.compile(
     r"(?::|\.(?=\s|$)|--?(?=\s)|\s--?\s|[ \t]{2,}|\||$|\n)",
     re.IGNORECASE,
 )
+_HASH = re.compile(r"^[ \t]*#(?=[ \t])", re.MULTILINE)
 _LEVEL_FIRST = re.compile(r"\s*(?:[TDLC]|Th)-?\d{1,2}\s+[A-Za-z(]")
 _END = re.compile(r"[.?!]+[\"')\]]*(?=\s|$)|(?<=[a-z\])])\.(?=[A-Z][a-z])")
 _INLINE_ITEM = re.compile(
@@ -67,6 +68,8 @@ class Sentence:
 def find_sentences(text: str, sections: list[Section]) -> list[Sentence]:
     """Split the sections of a report into sentences; offsets are into ``text``."""
     folded = fold(text)
+    if len(_HASH.findall(folded)) > 2:  # bullets, not the short sign for a fracture
+        folded = _HASH.sub(lambda match: match.group().replace("#", "*"), folded)
     sentences: list[Sentence] = []
     paragraph = 0
     for section in sections:

@@ -472,6 +472,8 @@ def match_targets(view: SentenceWords, lexicon: Lexicon) -> None:
                     and not _NO.isdisjoint(view.words[mention.start : mention.end])
                 ):
                     mention.negated = True  # "the cord is not compressed": the negation stands among the words
+                if label == "marrow_edema" and mention.value == "absent" and _still(view.words, mention):
+                    mention.value = "present"
                 if label in _FLIPS and not _DOUBT.isdisjoint(view.words[mention.start : mention.end]):
                     mention.hedged = True
                 view.mentions.append(mention)
@@ -482,6 +484,15 @@ def match_targets(view: SentenceWords, lexicon: Lexicon) -> None:
 
 
 _MIMIC = Entry("mimic")
+
+
+def _still(words: Sequence[str], mention: Mention) -> bool:
+    """ "The edema has faded but has not resolved": it is there."""
+    inner = words[mention.start : mention.end]
+    return "edema" in inner and inner[-1] in _GONE and any(word in ("not", "never") for word in inner)
+
+
+_GONE = frozenset("resolved cleared subsided disappeared settled gone".split())
 _DOUBT = frozenset(["doubtfully", "questionably", "equivocally", "possibly", "questionable", "equivocal"])
 _NO = frozenset(["rather", "nothing", "no", "not", "without", "nor", "neither", "never"])
 _FLIPS = frozenset(
