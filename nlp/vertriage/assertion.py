@@ -268,8 +268,9 @@ def _presupposed(words: Sequence[str], lo: int, mention: Mention, *, quantifier:
     while at >= lo and at > mention.start - 8 and (words[at] in _NOUN_PHRASE or words[at][-2:] in ("ed", "ly")):
         named = named or words[at] == "<level>"
         at -= 1
-    if mention.start == lo and words[mention.end : mention.end + 1] and words[mention.end] in _ATTRIBUTED:
-        return True  # "no fracture shows retropulsion"
+    if mention.start == lo and mention.label == "fracture" and words[mention.end : mention.end + 1]:
+        if words[mention.end] in _ATTRIBUTED and words[mention.end + 1 : mention.end + 2] != ["been"]:
+            return True  # "no fracture shows retropulsion"
     if at < lo:
         return False
     if words[at] in _DEFINITE:
@@ -384,6 +385,8 @@ def _forward_stop(
             return at
         if word == "with" and at > start and cue.label == "negation" and words[at - 1] != "associated":
             return at
+        if word == "," and words[at + 1 : at + 2] == ["no"]:
+            return at  # which speaks for itself
         if word in ("and", ",") and at + 1 < stop and (words[at + 1] in _FRESH or words[at + 2 : at + 3] == ["mm"]):
             return at
         if word == "and" and at + 1 < stop and cue.label == "negation" and words[at + 1] in VERBS:
