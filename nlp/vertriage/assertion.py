@@ -268,8 +268,9 @@ def _presupposed(words: Sequence[str], lo: int, mention: Mention, *, quantifier:
     while at >= lo and at > mention.start - 8 and (words[at] in _NOUN_PHRASE or words[at][-2:] in ("ed", "ly")):
         named = named or words[at] == "<level>"
         at -= 1
-    if mention.start == lo and mention.label == "fracture" and words[mention.end : mention.end + 1]:
-        if words[mention.end] in _ATTRIBUTED and words[mention.end + 1 : mention.end + 2] != ["been"]:
+    if mention.start == lo and mention.label == "fracture":
+        verb, *rest = words[mention.end : mention.end + 2] or ["."]
+        if verb in _ATTRIBUTED and rest != ["been"]:
             return True  # "no fracture shows retropulsion"
     if at < lo:
         return False

@@ -71,6 +71,7 @@ _ONE_BODY = word_list("one_body")
 _NEVER_OF_A_DISC = frozenset("percent fracture marrow_edema cleft".split())
 _CEMENTED = frozenset(["treated", "augmented", "filled", "containing", "bearing", "stabilized"])
 _EXCEPTS = frozenset(["except", "apart", "save", "excluding", "barring"])
+_ELLIPTIC = frozenset(["ellipsis", "except", "contrary", "alike"])
 _OF_THE_BODY = frozenset(["fracture", "augmented", "acuity"])
 _TOWARD = frozenset("lateral anterior posterior dorsal ventral next close superficial medial".split())
 _BESIDE = frozenset("beneath underneath under near adjacent surrounding subjacent below above".split())
@@ -285,16 +286,21 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
             chosen.append((mention, [Place(-1, -1, list(state.focus), FOCUS)], FOCUS, len(state.focus) > 1))
         else:
             chosen.append((mention, [Place(-1, -1, [], EVERY)], EVERY, False))
-    chosen += elliptic(view, places, mentions, state)
-    chosen += contrary(places, mentions, view)
-    if listed := values_by_level(view, places, mentions):
+    cued = {cue.label for cue in view.cues}
+    if not _ELLIPTIC.isdisjoint(cued):
+        chosen += elliptic(view, places, mentions, state)
+        chosen += contrary(places, mentions, view)
+        chosen += alike(view, places, mentions, chosen, state)
+    if len(places) > 1 and (listed := values_by_level(view, places, mentions)):
         chosen = [item for item in chosen if item[0].label != listed[0][0].label] + listed
-    chosen += alike(view, places, mentions, chosen, state)
-    chosen += announced(view, places, chosen, state)
-    chosen += only(view, places, chosen)
-    chosen += all_but(chosen)
-    own_age(chosen)
-    spared = spare(view, places, chosen)
+    if state.announced or len(places) > 1:
+        chosen += announced(view, places, chosen, state)
+        own_age(chosen)
+    if "only" in cued:
+        chosen += only(view, places, chosen)
+    if any(place.spared for place in places):
+        chosen += all_but(chosen)
+    spared = spare(view, places, chosen) if "except" in cued else {}
     dealt = _deal(view, chosen, state.fractured)
     values = {p.at: p.value for p in view.percents}
     for mention, found, how, ambiguous in chosen:
