@@ -62,7 +62,7 @@ _COPULAS = frozenset("is are was were has have been being remain remains appear 
 _SIDES = word_list("sides")
 _APPOSITION = frozenset(
     ", . presumed presumably approximately likely probably possibly level at about labelled labeled called "
-    "designated vertebra body vertebral segment vertebral_body".split()
+    "designated that is i e namely viz as follow following vertebra body vertebral segment vertebral_body".split()
 )
 _BODIES = frozenset(["vertebra", "body", "vertebral", "level", "segment", "vertebral_body"])
 _FRACTURE_NOUNS = word_list("fracture_nouns")
@@ -535,6 +535,8 @@ def _flanked(words: Sequence[str], place: Place) -> bool:
     lead = words[max(0, place.at - 6) : place.at]
     if lead[-2:] and lead[-1] == "to" and lead[-2:-1] and lead[-2] in _BESIDE | _TOWARD:
         return True  # "a focus lateral to T12 is a cyst"
+    if "neighbor" in lead and "of" in lead:
+        return True  # "both neighbors of the cemented L1"
     return "side" in lead and ("either" in lead or "both" in lead) and "of" in lead
 
 

@@ -125,6 +125,8 @@ def find_places(view: SentenceWords, state: Discourse) -> list[Place]:
             ) or _counted_list(view, cue):
                 continue
             region = _region(view.words[cue.start : cue.end]) or _region(view.sentence.label.lower().split())
+            if not region and view.words[cue.end : cue.end + 1] == ["of"]:
+                region = _region(view.words[cue.end : cue.end + 6])
             places.append(Place(cue.start, cue.end, [None], NAMED, region=region))
             last_end = cue.end
             continue
@@ -399,7 +401,8 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         named = next((p.at for p in places if p.group is not None and cue.end <= p.at <= cue.end + 6), cue.end)
         if "at" in view.words[cue.end : named] and "and" not in view.words[cue.end : named]:
             return None  # "the lowest of the fractures is at T10"
-        if listed is None or (view.words[cue.end : cue.end + 1] or ["."])[0] in _ANATOMY:
+        following = (view.words[cue.end : cue.end + 1] or ["."])[0]
+        if listed is None or following in _ANATOMY or following not in VERBS | _AFTER_REFERENCE:
             return None
         ranked = sorted(listed, key=lambda level: _RANK.get(level, 99.0))
         levels = list(ranked[:count] if kind == "upper" else ranked[-count:])

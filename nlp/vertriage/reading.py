@@ -139,6 +139,7 @@ def _correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:
         return
     for link in links:
         if link.view.sentence.section == "addendum" and shifted:
+            link.levels = [level for level in link.levels if level not in _former_names(link.view)]
             continue  # numbered as it should be
         if link.view.sentence.section == "addendum":
             link.levels = [level for level in link.levels if level not in renamed] or [
@@ -146,6 +147,11 @@ def _correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:
             ]
         else:
             link.levels = [renamed.get(level, level) if level else level for level in link.levels]
+
+
+def _former_names(view: SentenceWords) -> set[str]:
+    """The levels of an addendum that say what was written before: "the fracture given as L1 belongs to L2"."""
+    return {level for at, group in view.groups if view.words[at - 1 : at] == ["as"] for level in group.levels}
 
 
 def _recount(views: Sequence[SentenceWords], links: Sequence[Link]) -> dict[str, str]:
@@ -589,6 +595,12 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
                 continue  # the label of a paragraph
             if label == "osseous_destruction" and _broken_wall(link):
                 continue
+            if (
+                label == "marrow_replacement"
+                and mention.hedged
+                and {"marrow", "t1", "replaced"}.isdisjoint(link.view.words[mention.start : mention.end])
+            ):
+                continue  # "neoplastic infiltration cannot be excluded" is a suspicion, not a signal
             if label == "marrow_replacement" and _only_edema(link):
                 continue
             if label == "retropulsion" and "convex" in link.view.words[mention.start : mention.end]:
