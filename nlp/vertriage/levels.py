@@ -51,6 +51,7 @@ _CARDINALS = {
     word: number
     for number, word in enumerate("one two three four five six seven eight nine ten eleven twelve".split(), start=1)
 }
+_SAID_OF = frozenset(", . ; : ( ) is are was were has have show shows demonstrate remain with and but".split())
 _REGION = {"thoracic": "T", "dorsal": "T", "lumbar": "L", "cervical": "C"}
 _NOT_A_LEVEL_NAME = word_list("not_a_level_name")
 
@@ -139,6 +140,7 @@ def find_levels(tokens: Tokens, words: list[str]) -> list[LevelGroup]:
     kinds = tokens.kind
     size = len(words)
     at = 0
+    told: dict[int, str] = {}
     while at < size:
         kind = kinds[at]
         if kind == LEVEL:
@@ -155,6 +157,10 @@ def find_levels(tokens: Tokens, words: list[str]) -> list[LevelGroup]:
             and _ordinal_ahead(words, at)
         ):
             spelled_out = _spelled_out(tokens, words, at)
+            if spelled_out is not None and words[at] in _ORDINALS:
+                told.update({int(level[1:]): level for level in spelled_out.levels})
+            elif spelled_out is None and told:
+                spelled_out = _told_again(words, at, told)
             if spelled_out is None:
                 at += 1
                 continue
@@ -166,6 +172,27 @@ def find_levels(tokens: Tokens, words: list[str]) -> list[LevelGroup]:
         groups.append(group)
         at = max(group.end, at + 1)
     return groups
+
+
+def _told_again(words: list[str], at: int, told: dict[int, str]) -> LevelGroup | None:
+    """ "the fifth, sixth and seventh thoracic ... The sixth and seventh are edematous": told by their numbers alone."""
+    if at == 0 or words[at - 1] != "the":
+        return None
+    levels: list[str] = []
+    marks: list[int] = []
+    step = at
+    while step < len(words) and (number := _ORDINALS.get(words[step])) in told and number is not None:
+        levels.append(told[number])
+        marks.append(step)
+        step += 1
+        links = step
+        while links < len(words) and words[links] in (",", "and", "the"):
+            links += 1
+        if links == step or links >= len(words) or words[links] not in _ORDINALS:
+            break
+        step = links
+    following = words[step] if step < len(words) else "."
+    return LevelGroup(at, step, levels, marks) if levels and following in _SAID_OF else None
 
 
 def _parse(raw: str) -> str | None:

@@ -20,7 +20,7 @@ Lists of percentages are dealt out over lists of levels ("T8 and L1 ... 30% and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vertriage.assertion import VERBS, clause_starts
 from vertriage.ellipsis import (
@@ -353,7 +353,7 @@ def _speaks_of_fracture(view: SentenceWords) -> bool:
     return (
         len(view.words) <= 10
         and not any(m.label in ("mimic", "lesion_noun") for m in view.mentions)
-        or any(m.label in ("fracture", "augmented") for m in view.mentions)
+        or any(m.label in ("fracture", "augmented", "injury", "unstable") for m in view.mentions)
         or view.words[0] in ("it", "this", "these", "both", "they")
         or "it" in view.words[:4]
     )
@@ -639,6 +639,8 @@ def _inside_list(
     if prev is not None and prev.group is not None and prev.end < len(words) and words[prev.end] == "(":
         close = next((i for i in range(prev.end, len(words)) if words[i] == ")"), len(words))
         if mention.end <= close and not any(p.at < mention.start and p.at > prev.end for p in before):
+            if mention.label == "augmented" and len(prev.levels) > 1:
+                return replace(prev, levels=prev.levels[-1:])  # "old fractures of T11, L1 (cemented) and L4"
             return prev
     if (
         prev is not None
@@ -656,6 +658,11 @@ def _inside_list(
         if mention.label == "percent":
             chain = [p for p in [*before, *after] if p.chain == prev.chain]
             lead = words[max(0, chain[0].at - 7) : chain[0].at]
+            if (
+                words[mention.end : nxt.at] in (["at"], ["in"], ["of"], ["for"])
+                and words[mention.start - 1] != "<level>"
+            ):
+                return nxt  # "by a third at T7, by 20% at T8 and by 45% at T11"
             led = "<percent>" in lead and (
                 lead[-1] == "<percent>"
                 or any(word in ("at", "in", "of", "for", "on", "(") for word in lead[lead.index("<percent>") :])

@@ -141,9 +141,9 @@ def find_places(view: SentenceWords, state: Discourse) -> list[Place]:
 def _one_more(view: SentenceWords, cue: Mention) -> bool:
     """ "This may represent a further fracture" is one, of the vertebra spoken of."""
     return (
-        view.words[cue.start - 1 : cue.start] == ["a"]
+        "a" in view.words[max(0, cue.start - 3) : cue.start]
         and view.words[cue.start] in ("further", "additional", "other")
-        and cue.end - cue.start <= 3
+        and cue.end - cue.start <= 4
         and not any(at in view.plural for at in range(cue.start, cue.end))
     )
 

@@ -443,6 +443,9 @@ def _spinal(view: SentenceWords, views: Sequence[SentenceWords]) -> bool:
 def _is_qualified(link: Link) -> bool:
     """ "No new fracture" leaves room for old ones, "no fracture" does not."""
     words = link.view.words
+    lead = words[max(0, link.mention.start - 5) : link.mention.end]
+    if "acute" in lead and not {"remote", "old", "chronic"}.isdisjoint(lead):
+        return False  # "no acute or remote fracture"
     return any(word in _QUALIFIED for word in words[max(0, link.mention.start - 5) : link.mention.end]) or any(
         word in ("line", "elsewhere", "otherwise") for word in words
     )
@@ -451,8 +454,8 @@ def _is_qualified(link: Link) -> bool:
 def _explained(view: SentenceWords, mention: Mention) -> bool:
     """A shape that the same sentence explains as no fracture."""
     words = view.words
-    for at in range(max(0, mention.start - 6), min(len(words), mention.end + 14)):
-        if words[at] in _EXPLAINS:
+    for at in range(max(0, mention.start - 6), min(len(words), mention.end + 30)):
+        if words[at] in _EXPLAINS and (at < mention.end + 14 or words[at] == "scheuermann"):
             between = words[mention.end : at] if at >= mention.end else words[at + 1 : mention.start]
             if (
                 "and" in between
@@ -1147,7 +1150,7 @@ def _former(words: Sequence[str], before: Sequence[str], after: Sequence[str], a
             return True
     if "," in before[-6:]:
         before = before[len(before) - before[::-1].index(",") :]
-    compared = before[-6:] if list(before[-2:]) != ["<level>", "("] else []
+    compared = before[-6:] if before[-1:] != ["("] else []
     if any(word in ("compared", "versus", "vs", "unlike") for word in compared) and "height" not in after[:4]:
         return True
     return len(before) >= 1 and before[-1] == "was" and any(word in ("now", "currently") for word in before)
