@@ -10,7 +10,8 @@ from vertriage.pipeline import Reader
 TABLES = [
     "fracture", "edema", "cleft", "retropulsion", "malignant_features", "augmentation", "acuity", "height_loss",
     "conflicts", "pathway", "styles", "hard", "snippets_edema", "snippets_fracture_height", "snippets_acuity",
-    "snippets_cleft_retropulsion", "snippets_malignant", "snippets_context",
+    "snippets_cleft_retropulsion", "snippets_malignant", "snippets_context", "snippets_several_1",
+    "snippets_several_2", "snippets_single", "snippets_features",
 ]  # fmt: skip
 
 
