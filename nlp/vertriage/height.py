@@ -1,0 +1,187 @@
+"""Height: the loss of height that a percentage states, and when it measures something else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vertriage.claims import PRIOR, PRIOR_STUDY, Level, Span
+from vertriage.lexicon import word_list
+from vertriage.linking import EVERY, FOCUS, HEADING, NAMED, Link
+from vertriage.targets import SentenceWords
+
+_RETAINED = word_list("retained")
+_THEN = frozenset("presentation diagnosis baseline onset outset time discharge admission injury first".split())
+
+
+def height_of(level: Level, links: Sequence[Link], only: bool) -> tuple[float | None, list[Span]]:
+    found: list[tuple[int, int, int, float, Link]] = []
+    for link in links:
+        alone = only and link.how == EVERY and link.view.sentence.section in ("addendum", "impression")
+        if not alone and (level not in link.levels or link.how < FOCUS) or link.value is None:
+            continue
+        section = link.view.sentence.section
+        if section == "history" and link.how < NAMED:
+            continue
+        value = height_loss(
+            link.view,
+            link.mention.start,
+            link.value,
+            named=link.how >= HEADING or any(m.label == "fracture" for m in link.view.mentions),
+        )
+        if value is None:
+            continue
+        order = {"addendum": 0, "findings": 1, "impression": 2, "recommendation": 2}.get(section, 3)
+        found.append((order, 0 if link.how >= HEADING else 1, link.order, value, link))
+    if not found:
+        return None, []
+    best = min(found, key=lambda item: (item[0], item[1], item[2]))
+    same = [item for item in found if item[:3] == best[:3]]
+    value = max(item[3] for item in same)
+    return value, [(item[4].view, item[4].mention.start, item[4].mention.end) for item in same if item[3] == value]
+
+
+def height_loss(view: SentenceWords, at: int, value: float, *, named: bool) -> float | None:
+    """The loss of height that the percentage at word ``at`` states, None when it measures something else or is a
+    former value.
+
+    Args:
+        view: the sentence.
+        at: word position of the percentage.
+        value: the percentage.
+        named: whether a level is named with it; a bare percentage then counts ("T7: biconcave, 25%").
+    """
+    words = view.words
+    lo, hi = max(0, at - 12), min(len(words), at + 12)
+    before, after = words[lo:at], words[at + 1 : hi]
+    for index in range(len(before) - 1, -1, -1):
+        if before[index] == ";":
+            before = before[index + 1 :]
+            break
+    if ";" in after:
+        after = after[: after.index(";")]
+    if _former(words, before, after, at):
+        return None
+    height = other = 99
+    for mention in view.mentions:
+        if mention.label not in ("height_loss", "not_height", "mimic"):
+            continue
+        if mention.start <= at < mention.end:
+            if mention.label == "mimic" and "height_loss" in mention.entry.blocks:
+                return None
+            if mention.label == "height_loss":
+                height = 0
+            elif mention.label == "not_height" and words[mention.end : mention.end + 1] != ["height"]:
+                other = 0
+            continue
+        if (
+            mention.label == "mimic"
+            or mention.label == "not_height"
+            and words[mention.end : mention.end + 1] == ["height"]
+        ):
+            continue
+        distance = at - mention.end if mention.end <= at else mention.start - at - 1
+        gap = words[mention.end : at] if mention.end <= at else words[at + 1 : mention.start]
+        if ";" in gap or distance > 12:
+            continue
+        distance += 5 * sum(word in (",", "(", ")", "and") for word in gap) + (1 if mention.end <= at else 0)
+        if mention.label == "height_loss":
+            height = min(height, distance)
+        else:
+            other = min(other, distance)
+    if other < height and other <= 6:
+        return None
+    if height == 99 and not named:
+        return None
+    tail = " ".join(after[:4])
+    shrunk = any(
+        w in ("reduced", "compressed", "down", "decreased", "lowered", "collapsed", "diminished", "height", "shortened")
+        for w in before[-5:]
+    )
+    if (
+        before[-1:] == ["to"]
+        and shrunk
+        and "loss" not in before[-6:]
+        and any(
+            tail.startswith(phrase)
+            for phrase in (
+                "of its",
+                "of normal",
+                "of the normal",
+                "of expected",
+                "of the expected",
+                "of original",
+                "of the original",
+                "of adjacent",
+                "of the height",
+            )
+        )
+    ):
+        return 100 - value
+    if (
+        any(word in _RETAINED for word in before[-4:])
+        and ("height" in after[:6] or "height" in before[-6:])
+        and "loss" not in before[-6:] + after[:4]
+    ):
+        return 100 - value
+    tail_end = next((i for i, word in enumerate(after[:8]) if word in (",", ";", ".", "<percent>", "and")), 8)
+    if (
+        "height" in after[:tail_end]
+        and any(word in _RETAINED or word == "left" for word in after[:tail_end])
+        and not {"loss", "lost", "reduction", "reduced"}.intersection(before[-6:] + after[:tail_end])
+    ):
+        return 100 - value  # "70% of the body height remaining"
+    return value
+
+
+def _former(words: Sequence[str], before: Sequence[str], after: Sequence[str], at: int) -> bool:
+    """Whether the percentage is what the height loss used to be."""
+    last = before[-4:]
+    if before[-1:] == ["from"]:
+        return "to" in after[:5] and "<level>" not in after[:3] or after[:1] == ["then"]
+    if (
+        before[-1:] == ["not"]
+        or before[-2:] == ["not", "the"]
+        or before[-2:] in (["instead", "of"], ["rather", "than"])
+    ):
+        return True
+    if any(word in PRIOR for word in before[-2:]) and before[-1] != ",":
+        return True
+    if words[:3] == ["at", "that", "time"] or words[0] in PRIOR and "was" in words[:at]:
+        return True
+    if (
+        any(word in PRIOR for word in last)
+        and not any(word in ("now", "currently", ",", ")") for word in last)
+        and not any(word in ("today", "now", "currently") for word in after[:3])
+    ):
+        return True
+    if after[:1] and after[0] in PRIOR:
+        return True
+    if any(w in ("restored", "regained", "reexpanded", "restoration") for w in before[-4:]):
+        return True
+    for index, word in enumerate(after[:7]):  # "30% height loss on the earlier study and 75% today"
+        if word in ("<percent>", ",", ";", "."):
+            break
+        if word in ("on", "in", "at") and any(w in PRIOR_STUDY for w in after[index + 1 : index + 4]):
+            return "<percent>" in words[at + 1 :] or any(w in ("measured", "was", "were") for w in before[-6:])
+    opened = next((i for i in range(at - 1, max(-1, at - 10), -1) if words[i] in ("(", ")")), None)
+    if opened is not None and words[opened] == "(":
+        inner = words[opened + 1 : at]
+        rest = words[at + 1 : at + 9]
+        for mark in (")", ",", "<percent>"):
+            rest = rest[: rest.index(mark)] if mark in rest else rest
+        inner = inner[max((i + 1 for i, w in enumerate(inner) if w == ","), default=0) :]
+        if any(
+            w in ("was", "from", "formerly", "compared", "vs", "versus", "cf", "before", "ago") or w in PRIOR
+            for w in inner
+        ) or any(w in ("ago", "before", "previously", "initially") or w in PRIOR for w in rest):
+            return True
+        if "at" in rest and any(w in _THEN for w in rest[rest.index("at") + 1 : rest.index("at") + 4]):
+            return True
+        if "in" in rest and "<number>" in rest or "on" in rest:
+            return True
+    if "," in before[-6:]:
+        before = before[len(before) - before[::-1].index(",") :]
+    compared = before[-6:] if before[-1:] != ["("] else []
+    if any(word in ("compared", "versus", "vs", "unlike") for word in compared) and "height" not in after[:4]:
+        return True
+    return len(before) >= 1 and before[-1] == "was" and any(word in ("now", "currently") for word in before)
