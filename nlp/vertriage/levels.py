@@ -63,6 +63,7 @@ _SEQUENCE_PEER = word_list("sequence_peer")
 _ROOT_WORDS = word_list("root_words")
 _DISC_WORDS = word_list("disc_words")
 _PROCESS_WORDS = word_list("process_words")
+_LANDMARKS = word_list("landmarks")
 _BETWEEN = frozenset(
     "left right bilateral exiting traversing descending and the both spinal / superior inferior".split()
 )
@@ -633,6 +634,8 @@ def _part(words: list[str], group: LevelGroup) -> str:
         and before[-1] == "from"
         and any(word[:5] in ("count", "recou", "numbe") for word in words[max(0, group.start - 4) : group.start])
     ):
+        return "count"
+    if len(before) > 1 and before[-2] in _LANDMARKS and before[-1] in ("at", "on", "to", "is", "being", "from"):
         return "count"
     window = words[max(0, group.start - 7) : group.start]
     for index in range(len(window) - 1, -1, -1):

@@ -57,6 +57,7 @@ FINDINGS = frozenset(
     "pedicle_involvement soft_tissue_mass marrow_replacement osseous_destruction percent".split()
 )
 _MOVES_FOCUS = FINDINGS - {"acuity", "cleft_content"}
+_POINTED_AT = frozenset(["marrow_edema", "cleft", "retropulsion"])
 
 _COPULAS = frozenset("is are was were has have been being remain remains appear seen".split())
 _SIDES = word_list("sides")
@@ -67,6 +68,7 @@ _APPOSITION = frozenset(
 _BODIES = frozenset(["vertebra", "body", "vertebral", "level", "segment", "vertebral_body"])
 _FRACTURE_NOUNS = word_list("fracture_nouns")
 _DIFFUSE = word_list("diffuse")
+_DISC_TISSUE = word_list("disc_tissue")
 _ONE_BODY = word_list("one_body")
 _NEVER_OF_A_DISC = frozenset("percent fracture marrow_edema cleft".split())
 _CEMENTED = frozenset(["treated", "augmented", "filled", "containing", "bearing", "stabilized"])
@@ -75,6 +77,7 @@ _ELLIPTIC = frozenset(["ellipsis", "except", "contrary", "alike"])
 _OF_THE_BODY = frozenset(["fracture", "augmented", "acuity"])
 _TOWARD = frozenset("lateral anterior posterior dorsal ventral next close superficial medial".split())
 _BESIDE = frozenset("beneath underneath under near adjacent surrounding subjacent below above".split())
+_CIRCUMSTANCE = frozenset("given view light considering because context presence history despite".split())
 _DETERMINERS = frozenset("and or the a an there this these that its their".split())
 
 
@@ -215,7 +218,11 @@ _TOPICS = word_list("topics")
 
 def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, order: int) -> list[Link]:
     links: list[Link] = []
-    mentions = [m for m in view.mentions if m.label in FINDINGS and not _anaphoric(view, m, places, state)]
+    mentions = [
+        _antecedent(view, m)
+        for m in view.mentions
+        if m.label in FINDINGS and not _anaphoric(view, m, places, state) and not _bulging_disc(view, m, places, state)
+    ]
     percents = [Mention("percent", None, p.at, p.at + 1, _PERCENT) for p in view.percents]
     if (
         not mentions
@@ -340,6 +347,28 @@ def _anaphoric(view: SentenceWords, mention: Mention, places: Sequence[Place], s
     return not any(p.at <= mention.end + 3 and p.at >= mention.end for p in places)
 
 
+def _bulging_disc(view: SentenceWords, mention: Mention, places: Sequence[Place], state: Discourse) -> bool:
+    """ "L1/2: posterior bulge" is the disc's, "T12: posterior bulge" the vertebra's."""
+    if not mention.attrs.get("or_disc"):
+        return False
+    before = [place for place in places if place.group is not None and place.at < mention.start]
+    if before:
+        return before[-1].part == "disc"
+    return state.heading_how == "disc" or not _DISC_TISSUE.isdisjoint(view.words)
+
+
+def _antecedent(view: SentenceWords, mention: Mention) -> Mention:
+    """ "The edema at L4 is faint, that at L1 florid": "that" is the finding which the sentence began with."""
+    if not mention.attrs.get("anaphor") or view.words[mention.start] not in ("that", "those"):
+        return mention
+    first = next((m for m in view.mentions if m.label in FINDINGS and m.end <= mention.start), None)
+    if first is None or first.label not in _POINTED_AT or first.start > 3 or first.negated:
+        return mention
+    if view.words[first.end : first.end + 1] not in (["of"], ["at"], ["in"], ["within"]):
+        return mention
+    return replace(mention, label=first.label, value=first.value, entry=first.entry)
+
+
 def _fractures_spoken_of(view: SentenceWords, mention: Mention, state: Discourse) -> bool:
     """Whether "the one at L2" can stand for a fracture: one was named before, and nothing else since."""
     before = [m.label for m in view.mentions if m.end <= mention.start]
@@ -383,7 +412,7 @@ def _find(
     if mention.label != "augmented":
         places = [p for p in places if not _flanked(words, p)]
     places = [p for p in places if words[max(0, p.at - 2) : p.at] not in _LIKE]
-    before = [p for p in places if p.end <= mention.start]
+    before = [p for p in places if p.end <= mention.start and not _lesion_aside(view, p, mention)]
     after = [p for p in places if p.at >= mention.end]
     inside = _inside_list(words, mention, before, after, all_mentions)
     if inside is not None:
@@ -530,6 +559,17 @@ _LIKE = (["as", "at"], ["as", "in"], ["than", "at"], ["than", "in"], ["as", "for
 """Before a level that something else is compared with ("STIR signal as at T6")."""
 
 
+def _lesion_aside(view: SentenceWords, place: Place, mention: Mention) -> bool:
+    """ "In view of the T10 nodule, a pathologic fracture cannot be excluded": not one of T10."""
+    return (
+        mention.label == "fracture"
+        and place.group is not None
+        and any(m.label == "lesion_noun" and m.start == place.end for m in view.mentions)
+        and "," in view.words[place.end + 1 : mention.start]
+        and not _CIRCUMSTANCE.isdisjoint(view.words[max(0, place.at - 12) : place.at])
+    )
+
+
 def _flanked(words: Sequence[str], place: Place) -> bool:
     """ "on either side of the cemented L1" is not at L1."""
     lead = words[max(0, place.at - 6) : place.at]
@@ -605,6 +645,9 @@ def _leads(words: Sequence[str], lo: int, hi: int) -> bool:
         if word in BLOCKS:
             return False
         if word in ("and", "or"):
+            if at + 3 == hi and words[hi] in ("each", "both", "either") and words[at + 2] in PREPOSITIONS:
+                at += 2  # "edema and enhancement in each"
+                continue
             if at + 1 < hi and words[at + 1] in _SIDES or at + 1 < hi and words[at + 1] in ("of", "at", "in"):
                 at += 1
                 continue

@@ -35,8 +35,10 @@ FILLERS = word_list("list_fillers")
 _PROCESS_WORDS = word_list("process_words")
 _DISC_NOUNS = word_list("disc_nouns")
 _AFTER_REFERENCE = word_list("after_reference")
+_SIDES = word_list("sides")
 _MEASURE = frozenset(["mm", "cm", "<number>"])
 _ANATOMY = word_list("anatomy")
+_BODY_WORDS = frozenset(["body", "vertebra", "vertebral", "vertebral_body"])
 _ALL = frozenset(["all", "each", "every"])
 _SPARED = frozenset("fracture marrow_edema cleft retropulsion acuity".split())
 _SPANS = frozenset(["from", "between", "of", ",", ":", "("])
@@ -276,7 +278,7 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         "all",
     ):
         following = view.words[cue.end] if cue.end < len(view.words) else "."
-        if following not in VERBS and following not in _AFTER_REFERENCE:
+        if following not in VERBS and following not in _AFTER_REFERENCE and not _both_do(view, cue, following):
             return None  # "both pedicles", "each side"
     if (
         view.words[cue.end - 1] in ("first", "second", "last")
@@ -285,6 +287,8 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         return None  # "the first image", "the last study"
     if view.words[cue.start] == "none" and any(p.spared for p in places):
         return None  # "apart from L1 none shows edema": of those already meant
+    if view.words[cue.start] == "all" and view.words[cue.start - 2 : cue.start] in (["most", "of"], ["least", "of"]):
+        return None  # "the middle one most of all"
     if kind in ("both", "these") and _compared(view.words, cue.start):
         return None  # "the flatter of the two"
     if view.words[cue.start - 1 : cue.start] == ["between"] and cue.start:
@@ -310,6 +314,8 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
                 if len(recent) >= 2:
                     break
             pair = list(reversed(recent[:2])) if len(recent) >= 2 else None
+        if pair is None and not _BODY_WORDS.isdisjoint(view.words[cue.start : cue.end + 1]):
+            pair = state.disc  # "centered on the T9/T10 disc. Collapse of both bodies"
         levels = list(pair) if pair else None
     elif kind == "these":
         count = _count(view.words[cue.start : cue.end])
@@ -350,6 +356,14 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
     elif kind == "remaining":
         if any(p.group is not None and cue.end < p.at <= cue.end + 2 for p in places):
             return None  # "the remaining deformities at T10, T12 and L1"
+        picked = [
+            level for p in places if p.group is None and p.at < cue.start and p.how == REFERENCE for level in p.levels
+        ]
+        whole = in_sentence if any(p.group is not None for p in before) else last_list
+        rest = [level for level in whole if level not in picked]
+        if picked and 0 < len(rest) < len(whole) and _count(view.words[cue.start : cue.end]) in (0, len(rest)):
+            # "T6, T7 and T8: the middle one ..., the other two ..."
+            return Place(cue.start, cue.end, [*rest], REFERENCE)
         if "<percent>" in view.words[cue.end : cue.end + 5]:  # "60% at T8, the others 20-25%"
             wider = next((o for o in [*reversed(state.lists), state.fractured] if len(o) > len(in_sentence)), [])
             rest = [level for level in wider if level not in in_sentence]
@@ -436,6 +450,19 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
     return Place(cue.start, cue.end, levels, how)
 
 
+def _both_do(view: SentenceWords, cue: Mention, following: str) -> bool:
+    """ "Both light up on STIR": a verb not known, for no noun in the plural follows."""
+    return (
+        cue.start == 0
+        and view.words[0] == "both"
+        and following.isalpha()
+        and following not in _ANATOMY
+        and following not in _SIDES
+        and following not in PREPOSITIONS
+        and not any(at in view.plural for at in range(cue.end, cue.end + 4))
+    )
+
+
 def _compared(words: Sequence[str], at: int) -> bool:
     at = at if words[at] == "of" else at - 1
     return at > 1 and words[at] == "of" and words[at - 2] == "the" and words[at - 1][-2:] in ("er", "st")
@@ -455,5 +482,8 @@ def _recent_lists(state: Discourse, count: int) -> list[str]:
     return levels
 
 
+_COUNTS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8}
+
+
 def _count(words: Sequence[str]) -> int:
-    return next((n for word, n in (("two", 2), ("three", 3), ("four", 4), ("five", 5), ("six", 6)) if word in words), 0)
+    return next((n for word, n in _COUNTS.items() if word in words), 0)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -33,7 +33,8 @@ _GOES_ON = (
 )
 _LEVEL = re.compile(r"\b(?:[TDL]|Th|LV|DV)-?\d{1,2}\b")
 _PROSE_END = re.compile(r"(?<=[A-Za-z0-9)]{2})\.\s+(?=[A-Z])|\n[ \t]*\n")
-_SENTENCE_END = re.compile(r"(?<=[A-Za-z]{3})\.\s+(?=[A-Z0-9])")
+_SENTENCE_END = re.compile(r"(?<=[A-Za-z0-9]{2})\.\s+(?=[A-Z0-9])|(?<=\b[Nn]one)\s+(?=[A-Z])")
+_SENTENCE_OR_LINE_END = re.compile(_SENTENCE_END.pattern + r"|(?<=\S)\n[ \t]*(?=[A-Z])")
 _SHORT = {"title", "history", "technique", "comparison"}
 """Sections that a blank line ends when no later heading opens the findings."""
 
@@ -118,12 +119,27 @@ def find_sections(text: str, rules: SectionRules | None = None) -> list[Section]
             sections.append(Section(name, body, cut))
             if folded[cut:end].strip():
                 sections += _unheaded(folded, cut, end, rules, opening=name == "title")
+        elif name == "other":
+            told = any(section.name in ("findings", "impression") for section in sections)
+            cut = _administrative_end(folded, body, end, told=told)
+            sections.append(Section(name, body, cut))
+            if folded[cut:end].strip():
+                following = found[number + 1][0] if number + 1 < len(found) else ""
+                sections += _unheaded(
+                    folded, cut, end, rules, opening=not told, before_findings=not told and following == "findings"
+                )
         else:
             sections.append(Section(name, body, end))
     if sections and sections[-1].name == "title" and all(section.name in _SHORT for section in sections):
         sections[-1:] = _findings_in_title(folded, sections[-1])
-    elif sections and sections[-1].name == "history" and all(section.name in _SHORT for section in sections):
-        sections[-1:] = _findings_in_history(folded, sections[-1], rules)
+    elif not any(section.name == "findings" for section in sections):
+        last = max((at for at, section in enumerate(sections) if section.name in _SHORT), default=-1)
+        alone = all(section.name in _SHORT | {"other"} for section in sections)
+        if last >= 0 and (alone or sections[last].name in ("technique", "comparison")):
+            sections[last : last + 1] = _findings_within(folded, sections[last], rules)
+    if not any(section.name in ("findings", "impression", "addendum") for section in sections):
+        # An export that lost its line breaks: the report must be behind "Accession: 1234" on the same line.
+        sections = [replace(section, name="findings") if section.name == "other" else section for section in sections]
     if not any(section.name == "history" for section in sections):
         sections = _history_in_prose(folded, sections, rules)
     return sections
@@ -168,14 +184,19 @@ def _findings_in_title(text: str, title: Section) -> list[Section]:
     return [Section("title", title.start, cut), found] if ends else [found]
 
 
-def _findings_in_history(text: str, history: Section, rules: SectionRules) -> list[Section]:
+def _findings_within(text: str, section: Section, rules: SectionRules) -> list[Section]:
     """ "Clinical: pain. T12 is wedged.", and no more: what was found begins where the spine is described."""
-    for end in _SENTENCE_END.finditer(text, history.start, history.end):
-        following = _SENTENCE_END.search(text, end.end(), history.end)
-        sentence = text[end.end() : following.end() if following else history.end]
-        if rules.describes_spine.search(sentence) and not rules.history_sentence.search(sentence):
-            return [Section("history", history.start, end.end()), Section("findings", end.end(), history.end)]
-    return [history]
+    for end in _SENTENCE_OR_LINE_END.finditer(text, section.start, section.end):
+        following = _SENTENCE_END.search(text, end.end(), section.end)
+        sentence = text[end.end() : following.end() if following else section.end]
+        if not rules.describes_spine.search(sentence):
+            continue
+        if section.name == "history" and end.group()[0] == "\n" and not rules.exam_prose.search(sentence):
+            continue  # "Fall, rule out\nL1 fracture" runs on; "There is ..." does not
+        if section.name != "technique" and rules.history_sentence.search(sentence):
+            continue
+        return [Section(section.name, section.start, end.end()), Section("findings", end.end(), section.end)]
+    return [section]
 
 
 _SENTENCE_START = re.compile(r"(?<=[.?!;:)\]*])[ \t*]+(?=[A-Z])|[ \t](?=[A-Z][A-Z /]{3,40}:)")
@@ -212,6 +233,18 @@ def _headings(text: str, rules: SectionRules) -> list[tuple[SectionName, int, in
         if not prose and match.end() not in found:  # "Impression remains ..." is a sentence in prose with capitals
             found[match.end()] = (rules.name_of[_key(match.group("h"))], match.start(), match.end())
     return [found[end] for end in sorted(found)]
+
+
+def _administrative_end(text: str, start: int, end: int, *, told: bool) -> int:
+    """Where a line such as "Accession: 1234" ends: the report below it must not be lost with it.
+
+    Behind the findings or the impression (``told``) it is a closing remark and runs on, unless a new paragraph speaks
+    of a level.
+    """
+    first = re.compile(r"\s*[^\n]*\n" if not told else r"\s*(?:[^\n]+\n)+[ \t]*\n").match(text, start, end)
+    if first is None or told and not _LEVEL.search(text, first.end(), end):
+        return end
+    return first.end()
 
 
 def _short_end(text: str, start: int, end: int, rules: SectionRules, *, one_line: bool = False) -> int:

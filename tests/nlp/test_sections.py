@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vertriage.lexicon import LexiconError
-from vertriage.sections import SectionRules, find_sections, section_at
+from vertriage.sections import SectionRules, find_sections, section_at, section_rules
 
 
 def named(text: str) -> dict[str, str]:
@@ -192,3 +192,49 @@ def test_findings_under_the_heading_of_the_examination_are_not_lost(text: str) -
 
 def test_a_vertebral_body_in_capitals_is_no_heading() -> None:
     assert "VERTEBRAL BODY: COLLAPSE" in named("FINDINGS:\n- L3 VERTEBRAL BODY: COLLAPSE.\n")["findings"]
+
+
+_BEFORE_FINDINGS = {
+    "title": "MRI lumbar spine",
+    "history": "Back pain",
+    "technique": "Sagittal T1, T2 and STIR",
+    "comparison": "None",
+    "recommendation": "Clinic review",
+    "other": "1234",
+}
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{h}: {v}.\n{body}",
+        "{h}:\n{v}\n\n{body}",
+        "{h}: {v}. {body}",
+        "{h}: {v}\n{body}",
+        "{h}: {v}\n\n{body}\n\nIMPRESSION: VCF.",
+    ],
+    ids=["line", "paragraph", "one line", "no full stop", "before an impression"],
+)
+@pytest.mark.parametrize("name", _BEFORE_FINDINGS)
+def test_no_heading_swallows_the_report_below_it(name: str, form: str) -> None:
+    """Whatever the only heading above it, a description without a heading of its own is findings."""
+    body = "There is an acute L1 compression fracture with marrow edema. No retropulsion."
+    for heading in (heading for heading, section in section_rules().name_of.items() if section == name):
+        text = form.format(h=heading.title(), v=_BEFORE_FINDINGS[name], body=body)
+        found = {section_at(find_sections(text), text.index(word)) for word in ("L1", "edema")}
+        assert found <= {"findings", "recommendation"}, (heading, found)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Accession: 1234 MRI LUMBAR SPINE. Wedging of L1.", "findings"),
+        ("Critical result: discussed with the ward.\n\nIMPRESSION: L1 fracture.", "impression"),
+        ("FINDINGS: L2 wedged.\nSigned: Dr Blank\n\nThe L1 body is edematous.", "findings"),
+        ("FINDINGS: L2 wedged.\nCritical result: the L1 fracture was discussed.", "other"),
+        ("Indication: fall, rule out\nL1 fracture", "history"),
+        ("Comparison: prior study showed wedging. The L1 fracture was known. No change.", "comparison"),
+    ],
+)
+def test_where_an_administrative_line_ends(text: str, found: str) -> None:
+    assert section_at(find_sections(text), text.index("L1") if "L1" in text else 0) == found
