@@ -380,6 +380,11 @@ def _forward_stop(
         if at >= start:
             stop = min(stop, at)
             break
+    relative = words[cue.start - 2 : cue.start] if cue.start > 1 else []
+    if relative[-1:] and (relative[0] in ("which", "that") or relative[-1] in ("which", "that")):
+        close = next((at for at in range(start, stop) if words[at] == ","), stop)
+        if words[close + 1 : close + 2] and words[close + 1] in VERBS:
+            stop = close  # "T12, which is free of deposit, has a healed fracture"
     for at in range(start, stop):
         word = words[at]
         if word in (";", "which", "(") or (word == ":" and (at > start or words[cue.start] == "not")):
@@ -439,6 +444,8 @@ def _backward_start(words: Sequence[str], cue: Mention, starts: Sequence[int], e
             return at + 1
         if first in (":", "-") and words[at] == ",":
             return at + 1
+        if words[at] == ":" and first not in (":", "-") and cue.start - at > 4:
+            return at + 1  # "Old L2 fracture: the former edema has disappeared"
         if (
             words[at] in ("with", "which")
             and at < cue.start - 1

@@ -64,6 +64,7 @@ _COPIED = frozenset(
     "soft_tissue_mass convex_posterior_border".split()
 )
 _DESCRIBED = frozenset(["fracture", "marrow_edema", "acuity", "augmented"])
+_ALONE = frozenset(["only", "alone", "exclusively", "solely"])
 _ATTRIBUTES = frozenset(["marrow_edema", "cleft", "retropulsion"])
 
 
@@ -74,7 +75,8 @@ def only(view: SentenceWords, places: Sequence[Place], chosen: Sequence[Chosen])
         if cue.label != "only":
             continue
         place = next((p for p in places if p.part == "body" and cue.start <= p.at < cue.end), None)
-        if place is None:  # "the L1 fracture is the only one with edema"
+        ends = view.words[cue.end - 1] in _ALONE or view.words[cue.start : cue.start + 2] == ["the", "only"]
+        if place is None and ends:  # "the L1 fracture is the only one with edema"
             place = next((p for p in reversed(places) if p.part == "body" and p.end <= cue.start), None)
         for mention, where, _, _ in chosen:
             if (

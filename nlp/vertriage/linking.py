@@ -419,7 +419,7 @@ def _find(
         return [inside]
     if mention.label == "fracture" and after and words[mention.end : mention.end + 1] in ([","], ["of"], ["("]):
         following = words[mention.end + 1 : mention.end + 3]
-        if "which" in following or following[:1] in (["including"], ["namely"], ["viz"]):
+        if "which" in following and following[0] != "between" or following[:1] in (["including"], ["namely"], ["viz"]):
             spread = [p for p in after if p.group is not None and p.part == "body"]
             plural = any(at in view.plural for at in range(mention.start, mention.end))
             if spread and (plural or "which" not in following):
@@ -840,8 +840,10 @@ _SOUND = frozenset("normal unremarkable preserved intact maintained no not".spli
 
 
 def _opens(view: SentenceWords) -> bool:
-    """Whether a vertebra is what the sentence begins with, its label apart."""
+    """Whether a vertebra is what the sentence begins with, its label and "This vertebra," apart."""
     at = next((at for at, group in view.groups if group.part == "body"), -1)
+    if at == 3 and view.words[0] in ("this", "the") and view.words[2] == ",":
+        return True
     return at == 0 or 0 < at <= 4 and view.offsets[at - 1] < view.sentence.label_end
 
 

@@ -122,6 +122,10 @@ def find_places(view: SentenceWords, state: Discourse) -> list[Place]:
                 continue
             if _one_more(view, cue):
                 continue
+            if apposed := _apposed(view, cue, places):
+                places.append(Place(cue.start, cue.end, apposed, NAMED))
+                last_end = cue.end
+                continue
             if any(
                 cue.start <= at < cue.end + 5 and not _unnamed_stands(view, cue, at) for at in named_at
             ) or _counted_list(view, cue):
@@ -138,6 +142,19 @@ def find_places(view: SentenceWords, state: Discourse) -> list[Place]:
             last_end = cue.end
     places.sort(key=lambda p: p.at)
     return places
+
+
+def _apposed(view: SentenceWords, cue: Mention, places: Sequence[Place]) -> list[str | None]:
+    """ "STIR signal fills T11, T12 and L1, three compression fractures": as many as were just named."""
+    count = _count(view.words[cue.start : cue.end])
+    last = next((p for p in reversed(places) if p.group is not None and p.end <= cue.start), None)
+    if not count or last is None or view.words[last.end : cue.start] not in _APPOSED:
+        return []
+    levels = [level for p in places if p.chain == last.chain and p.group is not None for level in p.levels]
+    return levels if len(levels) == count else []
+
+
+_APPOSED = ([","], ["-"], ["("], [":"], [",", "all"], ["are"], ["represent"], [",", "the"])
 
 
 def _one_more(view: SentenceWords, cue: Mention) -> bool:
@@ -298,7 +315,7 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
     in_sentence: list[str] = []
     for place in before:
         in_sentence += [level for level in place.levels if level and level not in in_sentence]
-    last_list = _last_list(before, state)
+    last_list = _last_list([place for place in before if place.group is not None], state)
     levels: list[str | None] | None = None
     how = REFERENCE
     if kind == "both" and state.heading_how == "disc" and state.disc and "body" in view.words[cue.start : cue.end + 1]:
@@ -398,6 +415,13 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
             levels = [level for level in state.fractured if level[0] == letter]
         if not levels or any(p.group is not None for p in places) and len(levels) == len(listed):
             return None
+    elif kind in ("but_last", "but_first"):
+        source = next((o for o in [in_sentence, *reversed(state.lists), state.fractured] if len(o) > 2), None)
+        if source is None:
+            return None
+        spared = source[-1:] if kind == "but_last" else source[:1]
+        levels = [level for level in source if level not in spared]
+        return Place(cue.start, cue.end, levels, how, spared=list(spared))
     elif kind == "ends":
         source = next((o for o in [in_sentence, *reversed(state.lists)] if len(o) >= 3), None)
         levels = [source[0], source[-1]] if source else None

@@ -37,6 +37,8 @@ _LEVEL_LINE = re.compile(
     r"(?::|\.(?=\s|$)|--?(?=\s)|\s--?\s|[ \t]{2,}|\||$|\n)",
     re.IGNORECASE,
 )
+_NO_VALUE = re.compile(r":\s*(?:no|none|not|nil)$", re.IGNORECASE)
+_IN_CAPITALS = re.compile(r"[A-Z]{4,}(?:[ /&-]+[A-Z]{2,})+:?")
 _HASH = re.compile(r"^[ \t]*#(?=[ \t])", re.MULTILINE)
 _LEVEL_FIRST = re.compile(r"\s*(?:[TDLC]|Th)-?\d{1,2}\s+[A-Za-z(]")
 _END = re.compile(r"[.?!]+[\"')\]]*(?=\s|$)|(?<=[a-z\])])\.(?=[A-Z][a-z])")
@@ -180,8 +182,11 @@ def _continues(text: str, previous: tuple[int, int], line: tuple[int, int], widt
         return False  # line by line, a vertebra each
     if stripped[:1].islower() and not before.rstrip().endswith(":"):
         return True
-    if _LEVEL_LINE.match(body) and not _OPEN_END.search(before):
+    level = _LEVEL_LINE.match(body)
+    if level and (not _OPEN_END.search(before) or not body[level.end() :].strip() and _NO_VALUE.search(before)):
         return False
+    if _IN_CAPITALS.fullmatch(stripped) and before.upper() != before and not _OPEN_END.search(before):
+        return False  # a heading the sections do not know
     if _OPEN_END.search(before) and not _label(body):
         return True
     first = stripped.split(None, 1)[0] if stripped else ""
