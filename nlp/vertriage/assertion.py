@@ -112,6 +112,8 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
     excepts = [(c.start, c.end) for c in cues if c.label == "except"]
     for cue in cues:
         label = cue.label
+        if words[cue.start : cue.start + 3] == [":", "none", "of"]:
+            continue  # "prior T11 fracture, prior L1 fracture: none of them shows edema"
         if label.endswith("_backward"):
             label = label[:-9]
         elif label not in ("negation", "hedge", "question", "planned"):
@@ -223,6 +225,7 @@ def _confirmed(after: Sequence[str]) -> bool:
     return "confirmed" in after and "not" not in after[: after.index("confirmed")]
 
 
+_PUNCTUATION = frozenset([".", ",", ";"])
 _ABSENT = frozenset(["absent", "none", "negative"])
 _AFTER_ABSENT = frozenset("at in on and or but throughout here elsewhere from with as for while whereas".split())
 _FIGURES = frozenset(["<percent>", "<number>", "prior", "previous", "earlier", "last"])
@@ -431,7 +434,10 @@ def _positive_list(words: Sequence[str], at: int, stop: int) -> bool:
 def _backward_start(words: Sequence[str], cue: Mention, starts: Sequence[int], ends: Sequence[int]) -> int:
     lo = 0
     first = words[cue.start]
+    value = first in _ABSENT and (words[cue.end : cue.end + 1] or ["."])[0] in _PUNCTUATION
     for at in starts:
+        if at == cue.start and value and words[at - 1] == "-":
+            continue  # "Metastases - none seen"
         if at < cue.start or at == cue.start and first != "which":
             lo = at
     for at in ends:

@@ -29,6 +29,8 @@ _WORRY = word_list("worry")
 _KNOWN_BY = word_list("known_by")
 _NEW_SUSPICION = word_list("new_suspicion")
 _NOT_KNOWN = word_list("not_known")
+_CANCER_ORGANS = word_list("cancer_organs")
+_VISIBLE = word_list("visible")
 _CLINICAL = word_list("clinical")
 _DEGENERATIVE_CAUSES = word_list("degenerative_causes")
 _FRACTURE_CAUSES = word_list("fracture_causes")
@@ -247,6 +249,8 @@ def _known_malignancy(
         elif section in ("comparison", "title"):
             if any(w in ("known", "metastasis", "myeloma") for w in words) and section == "comparison":
                 present.append((mention, view))
+        elif _stated_as_fact(words, mention):
+            present.append((mention, view))
         elif any(w in _KNOWN_BY for w in words) and words[mention.start] not in (
             "tumor",
             "neoplasm",
@@ -275,6 +279,14 @@ def _known_malignancy(
     if absent:
         return "absent", absent
     return "not_stated", []
+
+
+def _stated_as_fact(words: Sequence[str], mention: Mention) -> bool:
+    """ "Prostate carcinoma is on record", "Primary: lung cancer": of a named organ, and not thought of now."""
+    named = words[mention.start - 1] in _CANCER_ORGANS if mention.start else False
+    named = named or words[mention.start : mention.end] == ["melanoma"]
+    doubts = (_NEW_SUSPICION | _WORRY | _NOT_KNOWN | _UNSURE | _VISIBLE) - {"primary"}
+    return named and not any(word in doubts for word in words)
 
 
 def _tentative(words: Sequence[str], mention: Mention) -> bool:

@@ -21,6 +21,7 @@ from vertriage.targets import SentenceWords
 
 _MISNAMED = word_list("misnamed")
 _RENUMBERS = word_list("renumbers")
+_IN_TRUTH = frozenset("read be is are was lie lies belong belongs correspond corresponds sits located".split())
 _LATER = ("not", "instead", "rather")
 
 
@@ -37,7 +38,7 @@ def correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:
             lead = [*view.words[max(0, at - 3) : at], *between]
             if any(word in _LATER for word in between):
                 renamed.update(zip(wrong.levels, right.levels, strict=True))
-            elif not {"read", "be", "is", "are", "was"}.isdisjoint(between) and not _MISNAMED.isdisjoint(lead):
+            elif not _IN_TRUTH.isdisjoint(between) and not _MISNAMED.isdisjoint(lead):
                 renamed.update(zip(right.levels, wrong.levels, strict=True))
     shifted = {} if renamed else _shift(views)
     if not renamed:

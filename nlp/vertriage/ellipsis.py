@@ -127,7 +127,9 @@ def announced(view: SentenceWords, places: Sequence[Place], chosen: Sequence[Cho
         for place in bodies:
             if place.at < mention.end and mention in view.mentions:
                 continue
-            if not _UNHARMED.isdisjoint([*view.words[place.end : place.end + 3], *view.words[place.at - 2 : place.at]]):
+            beside = [*view.words[place.end : place.end + 3], *view.words[place.at - 2 : place.at]]
+            denied = any(m.label in _ATTRIBUTES and m.negated for m in view.mentions if m.start <= place.end + 3)
+            if not _UNHARMED.isdisjoint(beside) and not denied:  # "L4: no edema" is a fracture, too
                 continue
             if not any(item[0].label == mention.label and place in item[1] for item in chosen):
                 copy = Mention(mention.label, mention.value, place.at, place.end, mention.entry, False, mention.hedged)
@@ -207,7 +209,7 @@ _NO = frozenset("no none negative absent nil - <neg> n".split())
 def values_by_level(view: SentenceWords, places: Sequence[Place], mentions: Sequence[Mention]) -> list[Chosen]:
     """ "Edema: T10 no, T12 yes, L3 yes": one attribute, and a value for each level."""
     bodies = [place for place in places if place.group is not None and place.part == "body"]
-    said = next((m for m in mentions if m.label in (*_ATTRIBUTES, "augmented") and m.start <= 2), None)
+    said = next((m for m in mentions if m.label in (*_ATTRIBUTES, "augmented") and m.start <= 4), None)
     if said is None or len(bodies) < 2 or said.end > bodies[0].at:
         return []
     found: list[Chosen] = []

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from vertriage.claims import PRIOR, PRIOR_STUDY, Level, Span
 from vertriage.lexicon import word_list
 from vertriage.linking import EVERY, FOCUS, HEADING, NAMED, Link
-from vertriage.targets import SentenceWords
+from vertriage.targets import Mention, SentenceWords
 
 _RETAINED = word_list("retained")
 _THEN = frozenset("presentation diagnosis baseline onset outset time discharge admission injury first".split())
@@ -84,7 +84,7 @@ def height_loss(view: SentenceWords, at: int, value: float, *, named: bool) -> f
         if ";" in gap or distance > 12:
             continue
         distance += 5 * sum(word in (",", "(", ")", "and") for word in gap) + (1 if mention.end <= at else 0)
-        if mention.label == "height_loss":
+        if mention.label == "height_loss" and not _of_something_else(view, mention):
             height = min(height, distance)
         else:
             other = min(other, distance)
@@ -118,6 +118,13 @@ def height_loss(view: SentenceWords, at: int, value: float, *, named: bool) -> f
     ):
         return 100 - value
     if (
+        not {"loss", "lost", "reduction", "reduced", "decrease"}.intersection(before[-6:])
+        and not _MEASURES.isdisjoint(before[-2:])
+        and after[:1] == ["of"]
+        and not _WHOLE.isdisjoint(after[1:4])
+    ):
+        return 100 - value  # "measures 70% of its neighbors"
+    if (
         any(word in _RETAINED for word in before[-4:])
         and ("height" in after[:6] or "height" in before[-6:])
         and "loss" not in before[-6:] + after[:4]
@@ -131,6 +138,18 @@ def height_loss(view: SentenceWords, at: int, value: float, *, named: bool) -> f
     ):
         return 100 - value  # "70% of the body height remaining"
     return value
+
+
+_MEASURES = frozenset(["measure", "measures", "stand", "stands", "at"])
+_WHOLE = frozenset(["expected", "normal", "original", "neighbor", "neighboring", "adjacent"])
+
+
+def _of_something_else(view: SentenceWords, verb: Mention) -> bool:
+    """ "The canal is reduced by 40%": the verb of height, said of the canal."""
+    subject = verb.start - 2 if view.words[verb.start - 1] in ("is", "are", "was") else verb.start - 1
+    return view.words[verb.start] in ("reduced", "reduction", "compromise", "lost") and any(
+        m.label == "not_height" and m.start <= subject < m.end for m in view.mentions
+    )
 
 
 def _former(words: Sequence[str], before: Sequence[str], after: Sequence[str], at: int) -> bool:

@@ -63,6 +63,7 @@ _SEQUENCE_PEER = word_list("sequence_peer")
 _ROOT_WORDS = word_list("root_words")
 _DISC_WORDS = word_list("disc_words")
 _PROCESS_WORDS = word_list("process_words")
+_OWN_NOUN = word_list("own_noun")
 _LANDMARKS = word_list("landmarks")
 _BETWEEN = frozenset(
     "left right bilateral exiting traversing descending and the both spinal / superior inferior".split()
@@ -408,6 +409,8 @@ def _list(tokens: Tokens, words: list[str], at: int, first: str) -> LevelGroup:
             nxt = None
         if nxt is None or nxt in levels:
             break
+        if word in ("and", ",") and words[step + 1 : step + 2] and words[step + 1] in _OWN_NOUN:
+            break  # "compression of T12, and L5 spondylolysis"
         if ranged:
             backward = nxt[0] == "S" and levels[-1] != "L5" or _RANK.get(nxt, 99) <= _RANK.get(levels[-1], -1)
             if backward and not (word == "-" and nxt[0] == "S"):

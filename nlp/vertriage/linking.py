@@ -57,6 +57,7 @@ FINDINGS = frozenset(
     "pedicle_involvement soft_tissue_mass marrow_replacement osseous_destruction percent".split()
 )
 _MOVES_FOCUS = FINDINGS - {"acuity", "cleft_content"}
+_ANNOUNCES = frozenset(["follow", "follows", "following", "below"])
 _POINTED_AT = frozenset(["marrow_edema", "cleft", "retropulsion"])
 
 _COPULAS = frozenset("is are was were has have been being remain remains appear seen".split())
@@ -130,7 +131,8 @@ def link_findings(views: Sequence[SentenceWords]) -> list[Link]:
         _announce(view, state)
         _heading(view, places, state, previous_label)
         previous_label = sentence.label or previous_label
-        new = _link_sentence(view, places, state, order)
+        heading = sentence.heads and not view.groups and len(sentence.label.split()) > 1
+        new = [] if heading else _link_sentence(view, places, state, order)
         links.extend(new)
         _advance(view, places, new, state)
     return links
@@ -139,7 +141,7 @@ def link_findings(views: Sequence[SentenceWords]) -> list[Link]:
 def _announce(view: SentenceWords, state: Discourse) -> None:
     """Remember a heading such as "Acute fractures:" for the lines below it, and forget it after them."""
     sentence = view.sentence
-    if sentence.heads and not view.groups:
+    if (sentence.heads or not _ANNOUNCES.isdisjoint(view.words[-3:])) and not view.groups:
         state.announced = [
             mention
             for mention in view.mentions
@@ -476,10 +478,13 @@ def _find(
         beside = prev is not None and mention.label in _OF_THE_BODY and not _BESIDE.isdisjoint(gap)
         if not beside and (_leads(words, mention.end, nxt.at) or _lies(words, mention.end, nxt.at)):
             return _whole(nxt, places, mention, view)
+        # "Second fracture, acute: T11"
+        alone = (words[nxt.end : nxt.end + 1] or ["."])[0] in BLOCKS
+        aged = [w for m in all_mentions if alone and m.label == "acuity" for w in words[m.start : m.end]]
         if (
             gap
             and (gap[0] in (",", ".") or gap[0] in _BODIES and gap[1:2] == [","])
-            and all(w in _APPOSITION or w in _SIDES for w in gap)
+            and all(w in _APPOSITION or w in _SIDES or w in aged for w in gap)
             and nxt.how == NAMED
             and (mention.label == "fracture" or prev is None and mention.label in _MOVES_FOCUS and mention.start <= 3)
             and mention.label != "percent"

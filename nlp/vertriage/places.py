@@ -35,6 +35,7 @@ FILLERS = word_list("list_fillers")
 _PROCESS_WORDS = word_list("process_words")
 _DISC_NOUNS = word_list("disc_nouns")
 _AFTER_REFERENCE = word_list("after_reference")
+_OWN_NOUN = word_list("own_noun")
 _SIDES = word_list("sides")
 _MEASURE = frozenset(["mm", "cm", "<number>"])
 _ANATOMY = word_list("anatomy")
@@ -248,6 +249,8 @@ def _chain(view: SentenceWords, places: list[Place]) -> None:
                 repeated
                 or place.part != following.part
                 or place.part != "body"
+                or view.words[following.end : following.end + 1]
+                and view.words[following.end] in _OWN_NOUN
                 or not _chained(view.words[place.end : following.at])
             ):
                 number += 1
@@ -433,14 +436,16 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         source = next((o for o in [in_sentence, *reversed(state.lists)] if len(o) >= 3), None)
         levels = [source[1 if "third" not in view.words[cue.start : cue.end] else 2]] if source else None
     elif kind in ("upper", "lower"):
-        count = _count(view.words[cue.start : cue.end]) or 1
+        said = view.words[cue.start : cue.end]
+        count = (0 if "of" in said else _count(said)) or 1  # "the lower of the two"
         here = [level for place in before if place.group is not None for level in place.levels if level]
         listed = next((o for o in [here, last_list, state.fractured] if len(o) > count), None)
         named = next((p.at for p in places if p.group is not None and cue.end <= p.at <= cue.end + 6), cue.end)
         if "at" in view.words[cue.end : named] and "and" not in view.words[cue.end : named]:
             return None  # "the lowest of the fractures is at T10"
         following = (view.words[cue.end : cue.end + 1] or ["."])[0]
-        if listed is None or following in _ANATOMY or following not in VERBS | _AFTER_REFERENCE:
+        stands = view.words[cue.end - 1] in ("one", "two", "three") or following in VERBS | _AFTER_REFERENCE
+        if listed is None or following in _ANATOMY or not stands:
             return None
         ranked = sorted(listed, key=lambda level: _RANK.get(level, 99.0))
         levels = list(ranked[:count] if kind == "upper" else ranked[-count:])
@@ -455,6 +460,8 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
     elif kind in ("above", "below"):
         if view.words[cue.start - 1 : cue.start] == ["<level>"]:
             return None  # "the L1 body below its cement"
+        if view.words[cue.start - 3 : cue.start - 1] == ["<level>", ","]:
+            return None  # "L2, two levels below": L2 is meant
         named = [level for place in before if place.how == NAMED for level in place.levels if level]
         anchor = named[-1:] or state.treated[-1:] or [level for level in state.focus[-1:] if level]
         target = neighbor(anchor[0], -1 if kind == "above" else 1) if anchor else None

@@ -352,7 +352,7 @@ def _content(level: Level, clefts: Sequence[Claim], contents: Sequence[Link]) ->
             continue
         near = any(
             c.link.order == link.order
-            and -9 <= link.mention.start - c.link.mention.end <= 12
+            and -9 <= link.mention.start - c.link.mention.end <= (20 if _bracketed(link) else 12)
             or c.link.mention.start <= link.mention.start < c.link.mention.end
             for c in clefts
             if c.link.order == link.order
@@ -363,6 +363,11 @@ def _content(level: Level, clefts: Sequence[Claim], contents: Sequence[Link]) ->
     if not found:
         return None, []
     return ("mixed" if "mixed" in found or len(found) > 1 else found.pop()), spans
+
+
+def _bracketed(link: Link) -> bool:
+    """ "Clefts at T12 (gas) and L1 (fluid)"."""
+    return link.view.words[link.mention.start - 1 : link.mention.start] == ["("]
 
 
 def _review(by_label: dict[str, list[Link]], levels: Sequence[str], review: list[str]) -> None:

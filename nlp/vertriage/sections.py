@@ -32,6 +32,7 @@ _GOES_ON = (
     "above|below|with|for|to|by|from|that|which|would|should|could|has|have|section|item|items|called|phoned|or|but|can|do|does|not|will"
 )
 _LEVEL = re.compile(r"\b(?:[TDL]|Th|LV|DV)-?\d{1,2}\b")
+_THEIR_LEVEL = re.compile(r"\W*(?:her|his)\s+(?:\w+\s+)?(?:[TDL]|Th)-?\d{1,2}\b", re.IGNORECASE)
 _PROSE_END = re.compile(r"(?<=[A-Za-z0-9)]{2})\.\s+(?=[A-Z])|\n[ \t]*\n")
 _SENTENCE_END = re.compile(r"(?<=[A-Za-z0-9]{2})\.\s+(?=[A-Z0-9])|(?<=\b[Nn]one)\s+(?=[A-Z])")
 _SENTENCE_OR_LINE_END = re.compile(_SENTENCE_END.pattern + r"|(?<=\S)\n[ \t]*(?=[A-Z])")
@@ -109,6 +110,8 @@ def find_sections(text: str, rules: SectionRules | None = None) -> list[Section]
             folded, 0, first, rules, opening=True, before_findings=bool(found) and found[0][0] == "findings"
         )
     for number, (name, _, body) in enumerate(found):
+        if name == "title" and any(section.name in ("findings", "impression") for section in sections):
+            name = "history"  # "Exam: spastic gait" behind the findings is the patient's
         end = found[number + 1][1] if number + 1 < len(found) else len(text)
         findings_follow = any(n == "findings" for n, _, _ in found[number + 1 :])
         if findings_follow and name in _SHORT:
@@ -157,7 +160,11 @@ def _history_in_prose(text: str, sections: list[Section], rules: SectionRules) -
         end = _PROSE_END.search(text, at, body.end)
         stop = end.end() if end else body.end
         sentence = text[at:stop]
-        if rules.patient_sentence.search(sentence) and not rules.exam_prose.search(sentence):
+        if (
+            rules.patient_sentence.search(sentence)
+            and not rules.exam_prose.search(sentence)
+            and not _THEIR_LEVEL.match(sentence)
+        ):
             told, start = True, stop
         elif told or number > 1 or len(sentence) > 160 or rules.describes_spine.search(sentence):
             break  # a greeting or a subject line may stand before the first of them

@@ -38,12 +38,13 @@ _LEVEL_LINE = re.compile(
     re.IGNORECASE,
 )
 _NO_VALUE = re.compile(r":\s*(?:no|none|not|nil)$", re.IGNORECASE)
-_IN_CAPITALS = re.compile(r"[A-Z]{4,}(?:[ /&-]+[A-Z]{2,})+:?")
+_IN_CAPITALS = re.compile(r"[A-Z]{2,}(?:[ /&-]+[A-Z]{2,})+:?")
 _HASH = re.compile(r"^[ \t]*#(?=[ \t])", re.MULTILINE)
 _LEVEL_FIRST = re.compile(r"\s*(?:[TDLC]|Th)-?\d{1,2}\s+[A-Za-z(]")
 _END = re.compile(r"[.?!]+[\"')\]]*(?=\s|$)|(?<=[a-z\])])\.(?=[A-Z][a-z])")
 _INLINE_ITEM = re.compile(
     r"(?<=\S)\s+(?=\(?\d{1,2}[.)]\s+[A-Z])|(?<=[.;:])\s+(?=\(?\d{1,2}[.)]\s*\S)|\s+(?=[\u2022*]\s+\S)"
+    r"|\s[/|]\s+(?=[A-Z][A-Za-z ]{2,20}:)"  # "Acuity: old / Cleft: no"
 )
 _OPEN_END = re.compile(rf"(?:[,(/&+-]|\b(?:{'|'.join(sorted(word_list('line_goes_on')))}))\s*$", re.IGNORECASE)
 _JOINER = re.compile(rf"(?:^|[\s(])(?:{'|'.join(map(re.escape, sorted(word_list('abbreviations'))))})$", re.IGNORECASE)
@@ -82,10 +83,10 @@ def find_sentences(text: str, sections: list[Section]) -> list[Sentence]:
         segment: list[int] | None = None
         previous: tuple[int, int] | None = None
         table: list[str] = []
-        for start, end in lines:
+        for number, (start, end) in enumerate(lines):
             cells = _cells(text, start, end)  # as received: folding makes a tab one blank
-            if len(cells) >= 3 and cells[0][0].strip(" :").lower() in _TABLE_HEADS:
-                table = [text for text, _, _ in cells]
+            if header := _table_header(text, cells, lines[number + 1 : number + 4]):
+                table = header
                 if segment:
                     _split(folded, segment, section.name, paragraph, sentences)
                 segment = previous = None
@@ -118,6 +119,28 @@ def find_sentences(text: str, sections: list[Section]) -> list[Sentence]:
         if segment:
             _split(folded, segment, section.name, paragraph, sentences)
     return sentences
+
+
+def _table_header(text: str, cells: list[tuple[str, int, int]], following: list[tuple[int, int]]) -> list[str]:
+    """The headings of the columns, when a line names them and rows that begin with a level follow."""
+    names = [text for text, _, _ in cells]
+    if len(cells) >= 3 and names[0].strip(" :").lower() in _TABLE_HEADS:
+        return names
+    if (
+        len(cells) < 2
+        or _LEVEL_CELL.fullmatch(names[0].strip(" :-"))
+        or not all(re.search(r"[A-Za-z]", name) for name in names)
+    ):
+        return []
+    if any(char.isdigit() for name in names for char in name if not re.match(r"T[12]\b", name)):
+        return []
+    rows = [_cells(text, start, end) for start, end in following if re.search(r"\w", text[start:end])]
+    if not rows or not all(row and _LEVEL_CELL.match(row[0][0]) for row in rows):
+        return []
+    widths = {len(row) for row in rows}
+    if widths == {len(cells)}:
+        return names
+    return ["Level", *names] if widths == {len(cells) + 1} else []
 
 
 _TABLE_HEADS = frozenset(
@@ -256,7 +279,8 @@ def _items(text: str, start: int, end: int) -> list[tuple[int, int]]:
     cuts = [start]
     for match in _INLINE_ITEM.finditer(text, start, end):
         head = text[start : match.start()].strip()
-        if head and not _OPEN_END.search(head):
+        field = match.group().strip() in ("/", "|")
+        if field and ":" in head or head and not field and not _OPEN_END.search(head):
             cuts.append(match.end())
     cuts.append(end)
     return list(zip(cuts, cuts[1:], strict=False))
@@ -275,7 +299,7 @@ def _emit(
         return
     while start < end and text[start].isspace():
         start += 1
-    while end > start and text[end - 1].isspace():
+    while end > start and (text[end - 1].isspace() or text[end - 1] in "/|"):
         end -= 1
     if start >= end:
         return
@@ -299,6 +323,8 @@ def _emit(
             match = None  # a colon inside a paragraph, not a label
         if match and re.search(r"\b(?:is|are|was|has|have|shows?)\b", match.group(1)):
             match = None
+        if match is None and _IN_CAPITALS.fullmatch(text, start, end):
+            label, label_end, heads = text[start:end], end, True
         if match:
             label, label_end = match.group(1), start + match.end()
             heads = not text[label_end:end].strip(" .:-")

@@ -104,6 +104,8 @@ def statuses(
         if link.how in (NAMED, REFERENCE, HEADING) and link.levels:
             for level in link.levels:
                 claims[level].append(claim)
+        elif link.how == FOCUS and value == "present" and not soft and len(link.levels) == 1 and _introduced(link):
+            claims[link.levels[0]].append(claim)
         elif link.how == FOCUS and value in ("possible", "present") and _spinal(link.view, views):
             for level in link.levels:
                 demoted[level].append(claim)
@@ -160,6 +162,12 @@ def statuses(
             top = [c for c in body if c.value == "present"]
             status[None] = ("present" if top else "possible", [c.span for c in top or body])
     return status
+
+
+def _introduced(link: Link) -> bool:
+    """ "This vertebra, T9, was queried. There is a plain wedge fracture": with "a", it is one not told before."""
+    lead = link.view.words[max(0, link.mention.start - 4) : link.mention.start]
+    return not {"a", "an"}.isdisjoint(lead) and link.view.sentence.section in ("findings", "impression")
 
 
 def _affirmed(link: Link) -> bool:
