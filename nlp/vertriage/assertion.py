@@ -210,7 +210,7 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
                 if (
                     words[cue.end - 1] in _ABSENT
                     and words[cue.end : cue.end + 1] in (["at"], ["in"])
-                    and "<level>" in words[mention.end : cue.start]
+                    and not _POINTS.isdisjoint(words[mention.end : cue.start])
                 ):
                     continue  # "edema is florid in T10 and absent in T9"
                 if near and lo <= mention.start and mention.end <= cue.start:
@@ -225,6 +225,7 @@ def _confirmed(after: Sequence[str]) -> bool:
     return "confirmed" in after and "not" not in after[: after.index("confirmed")]
 
 
+_POINTS = frozenset(["<level>", "former", "first", "upper", "other"])
 _PUNCTUATION = frozenset([".", ",", ";"])
 _ABSENT = frozenset(["absent", "none", "negative"])
 _AFTER_ABSENT = frozenset("at in on and or but throughout here elsewhere from with as for while whereas".split())
@@ -337,6 +338,8 @@ def _quantifier_start(words: Sequence[str], cue: Mention) -> int:
     if "nor" in words[cue.end : cue.end + _QUANTIFIED_NOUNS]:
         return cue.end  # "neither edema nor a cleft is seen"
     for at in range(cue.end, min(len(words), cue.end + _QUANTIFIED_NOUNS)):
+        if words[at] == "(" and ")" in words[at : at + 8]:
+            continue
         if (
             words[at] == ";"
             or words[at] == ","

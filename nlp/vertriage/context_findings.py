@@ -247,7 +247,9 @@ def _known_malignancy(
             if not _tentative(words, mention):
                 present.append((mention, view))
         elif section in ("comparison", "title"):
-            if any(w in ("known", "metastasis", "myeloma") for w in words) and section == "comparison":
+            compared = section == "comparison" and any(w in ("known", "metastasis", "myeloma") for w in words)
+            titled = section == "title" and not _TITLE_FACT.isdisjoint(words) and _stated_as_fact(words, mention)
+            if compared or titled:
                 present.append((mention, view))
         elif _stated_as_fact(words, mention):
             present.append((mention, view))
@@ -279,6 +281,9 @@ def _known_malignancy(
     if absent:
         return "absent", absent
     return "not_stated", []
+
+
+_TITLE_FACT = frozenset(["staging", "restaging", "known", "follow"])
 
 
 def _stated_as_fact(words: Sequence[str], mention: Mention) -> bool:

@@ -22,7 +22,7 @@ from vertriage.targets import SentenceWords
 _MISNAMED = word_list("misnamed")
 _RENUMBERS = word_list("renumbers")
 _IN_TRUTH = frozenset("read be is are was lie lies belong belongs correspond corresponds sits located".split())
-_LATER = ("not", "instead", "rather")
+_LATER = ("not", "instead", "rather", "place")
 
 
 def correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:

@@ -57,7 +57,7 @@ def alike(
     return found
 
 
-_NEGATIVE = frozenset(["not", "none", "without", "no"])
+_NEGATIVE = frozenset(["not", "none", "without", "no", "free", "devoid", "clear"])
 _UNHARMED = frozenset("normal intact unremarkable spared none no not preserved maintained".split())
 _COPIED = frozenset(
     "fracture marrow_edema acuity percent cleft cleft_content retropulsion marrow_replacement osseous_destruction "
@@ -238,7 +238,7 @@ def elliptic(
         ):  # "Apart from that in T12, no edema"
             said = [m for m in mentions if m.label in labels[:3] and m.negated]
         if (
-            not said and cue.label == "ellipsis" and len(view.words) <= 13 and not _NEGATIVE.isdisjoint(pointed)
+            not said and cue.label == "ellipsis" and len(view.words) <= 16 and not _NEGATIVE.isdisjoint(pointed)
         ):  # "L3 fracture edematous. L4 fracture not."
             said = [
                 Mention(m.label, m.value, cue.start, cue.end, m.entry, m.negated, m.hedged)

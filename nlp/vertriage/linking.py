@@ -110,6 +110,7 @@ def link_findings(views: Sequence[SentenceWords]) -> list[Link]:
     state = Discourse()
     paragraph = -1
     previous_label = ""
+    row = False
     for order, view in enumerate(views):
         sentence = view.sentence
         if sentence.section in ("technique", "comparison", "title", "other"):
@@ -125,8 +126,11 @@ def link_findings(views: Sequence[SentenceWords]) -> list[Link]:
             if not (state.heading and state.heading_how == "line" and paragraph >= 0 and _keeps_heading(view)):
                 state.heading = []
             paragraph = sentence.paragraph
+        elif row and not sentence.cells:
+            state.heading = []  # a note below a table
         elif sentence.item:
             state.heading = [] if state.heading_how != "line" or sentence.indent == 0 else state.heading
+        row = bool(sentence.cells)
         places = find_places(view, state)
         _announce(view, state)
         _heading(view, places, state, previous_label)

@@ -32,6 +32,7 @@ _GOES_ON = (
     "above|below|with|for|to|by|from|that|which|would|should|could|has|have|section|item|items|called|phoned|or|but|can|do|does|not|will"
 )
 _LEVEL = re.compile(r"\b(?:[TDL]|Th|LV|DV)-?\d{1,2}\b")
+_DIAGNOSIS = re.compile(r"diagnos[ie]s\s*:?$", re.IGNORECASE)
 _THEIR_LEVEL = re.compile(r"\W*(?:her|his)\s+(?:\w+\s+)?(?:[TDL]|Th)-?\d{1,2}\b", re.IGNORECASE)
 _PROSE_END = re.compile(r"(?<=[A-Za-z0-9)]{2})\.\s+(?=[A-Z])|\n[ \t]*\n")
 _SENTENCE_END = re.compile(r"(?<=[A-Za-z0-9]{2})\.\s+(?=[A-Z0-9])|(?<=\b[Nn]one)\s+(?=[A-Z])")
@@ -109,9 +110,11 @@ def find_sections(text: str, rules: SectionRules | None = None) -> list[Section]
         sections += _unheaded(
             folded, 0, first, rules, opening=True, before_findings=bool(found) and found[0][0] == "findings"
         )
-    for number, (name, _, body) in enumerate(found):
-        if name == "title" and any(section.name in ("findings", "impression") for section in sections):
-            name = "history"  # "Exam: spastic gait" behind the findings is the patient's
+    for number, (name, heading, body) in enumerate(found):
+        if any(section.name in ("findings", "impression") for section in sections):
+            # Behind the findings "Exam: spastic gait" is the patient's, and a diagnosis the reader's.
+            name = "history" if name == "title" else name
+            name = "impression" if _DIAGNOSIS.match(folded[heading:body].strip()) else name
         end = found[number + 1][1] if number + 1 < len(found) else len(text)
         findings_follow = any(n == "findings" for n, _, _ in found[number + 1 :])
         if findings_follow and name in _SHORT:
@@ -235,6 +238,8 @@ def _headings(text: str, rules: SectionRules) -> list[tuple[SectionName, int, in
         match = rules.inline.match(text, at)
         if match is not None and match.end() not in found and _key(match.group("h")) not in rules.line_start_only:
             found[match.end()] = (rules.name_of[_key(match.group("h"))], at, match.end())
+        elif match is None and (late := rules.addendum.match(text, at)) is not None and text[at].isupper():
+            found[late.end()] = ("addendum", at, late.end())
     for match in rules.spoken.finditer(text):
         prose = match.group("h")[0].isupper() and text[match.end() : match.end() + 1].islower() and not text.islower()
         if not prose and match.end() not in found:  # "Impression remains ..." is a sentence in prose with capitals

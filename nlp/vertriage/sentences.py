@@ -124,7 +124,7 @@ def find_sentences(text: str, sections: list[Section]) -> list[Sentence]:
 def _table_header(text: str, cells: list[tuple[str, int, int]], following: list[tuple[int, int]]) -> list[str]:
     """The headings of the columns, when a line names them and rows that begin with a level follow."""
     names = [text for text, _, _ in cells]
-    if len(cells) >= 3 and names[0].strip(" :").lower() in _TABLE_HEADS:
+    if len(cells) >= 3 and names[0].strip(" :.").lower() in _TABLE_HEADS:
         return names
     if (
         len(cells) < 2

@@ -154,6 +154,10 @@ def statuses(
         if level is not None and (level not in status or status[level][0] == "possible"):
             status[level] = ("present", [(link.view, link.mention.start, link.mention.end) for link in held])
     named = [level for level in status if level]
+    if None in status:
+        for level in _described_instead(claims[None], named, by_label):
+            status[level] = status[None]
+            named.append(level)
     if None in status and _summary_only(claims[None], named):
         del status[None]
     if not status and not none_at_all and loose:
@@ -324,6 +328,17 @@ def _status(
     if any(c.value.startswith("present") and c.how == NAMED for c in history) and not none_at_all:
         return "present"
     return None
+
+
+def _described_instead(claims: Sequence[Claim], named: Sequence[str], by_label: dict[str, list[Link]]) -> list[str]:
+    """ "Two lumbar compression fractures. In L2 there is no edema, in L3 it is equivocal": the two are L2 and L3."""
+    count = max((_counted(claim.link) for claim in claims if claim.section > 0), default=0)
+    others: list[str] = []
+    for label in ("marrow_edema", "percent", "cleft", "retropulsion", "acuity"):
+        for link in by_label[label]:
+            if link.how in (NAMED, HEADING) and link.view.sentence.section in ("findings", "impression"):
+                others += [level for level in link.levels if level and level not in named and level not in others]
+    return others if count > 1 and len(named) + len(others) == count else []
 
 
 def _summary_only(claims: Sequence[Claim], named: Sequence[str]) -> bool:
