@@ -221,11 +221,12 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
 
 
 def _confirmed(after: Sequence[str]) -> bool:
-    """ "The suspected L1 fracture is confirmed"."""
-    return "confirmed" in after and "not" not in after[: after.index("confirmed")]
+    """ "The suspected L1 fracture is confirmed", but not "possible cleft, which could be confirmed with CT"."""
+    return "confirmed" in after and _UNREAL.isdisjoint(after[: after.index("confirmed")])
 
 
 _POINTS = frozenset(["<level>", "former", "first", "upper", "other"])
+_UNREAL = frozenset("not could can may might should would if unless until to be".split())
 _PUNCTUATION = frozenset([".", ",", ";"])
 _ABSENT = frozenset(["absent", "none", "negative"])
 _AFTER_ABSENT = frozenset("at in on and or but throughout here elsewhere from with as for while whereas".split())
@@ -431,6 +432,9 @@ def _positive_list(words: Sequence[str], at: int, stop: int) -> bool:
         return True  # "no retropulsion, no cleft, marrow edema throughout"
     if "or" in rest or "nor" in rest:
         return False
+    denied = max((i for i in range(at) if words[i] in ("no", "without")), default=-1)
+    if rest and denied >= 0 and "or" in words[denied:at]:
+        return True  # "no fall or injury, leg pain": "or" has closed the list
     return bool(rest) and rest[0] in ("<level>", "<percent>", "<disc>", "<number>")
 
 

@@ -187,7 +187,7 @@ def _t_scores(views: Sequence[SentenceWords]) -> list[_Found]:
         for at, word in enumerate(words):
             if (
                 word == "t"
-                and (words[at + 1 : at + 2] == ["score"] or words[at - 1 : at] in (["dexa"], ["dxa"], ["bmd"]))
+                and (words[at + 1 : at + 2] == ["score"] or not _DENSITOMETRY.isdisjoint(words[:at]))
                 or word == "tscore"
             ):
                 for step in range(at + 1, min(len(words), at + 9)):
@@ -283,6 +283,7 @@ def _known_malignancy(
     return "not_stated", []
 
 
+_DENSITOMETRY = frozenset(["dexa", "dxa", "bmd", "densitometry"])
 _TITLE_FACT = frozenset(["staging", "restaging", "known", "follow"])
 
 

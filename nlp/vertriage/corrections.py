@@ -35,21 +35,23 @@ def correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:
             between = view.words[at + 1 : then]
             if len(right.levels) != len(wrong.levels) or len(between) > 16:
                 continue
-            lead = [*view.words[max(0, at - 3) : at], *between]
+            lead = [*(word for word in view.words[max(0, at - 3) : at] if word != "therefore"), *between]
             if any(word in _LATER for word in between):
                 renamed.update(zip(wrong.levels, right.levels, strict=True))
             elif not _IN_TRUTH.isdisjoint(between) and not _MISNAMED.isdisjoint(lead):
                 renamed.update(zip(right.levels, wrong.levels, strict=True))
-    shifted = {} if renamed else _shift(views)
+    anew = False  # whether the addendum numbers the vertebrae as they should be
     if not renamed:
-        renamed = _recount(views, links) or shifted or _slip(views, links)
+        renamed = _recount(views, links, _RECOUNTED) or _shift(views) or _recount(views, links, _COUNTED)
+        anew = bool(renamed)
+        renamed = renamed or _slip(views, links)
     renamed = {wrong: right for wrong, right in renamed.items() if wrong != right}
     if not renamed:
         return
     for link in links:
-        if link.view.sentence.section == "addendum" and shifted:
+        if link.view.sentence.section == "addendum" and anew:
             link.levels = [level for level in link.levels if level not in _former_names(link.view)]
-            continue  # numbered as it should be
+            continue
         if link.view.sentence.section == "addendum":
             link.levels = [level for level in link.levels if level not in renamed] or [
                 renamed.get(level or "", level) for level in link.levels
@@ -63,14 +65,13 @@ def _former_names(view: SentenceWords) -> set[str]:
     return {level for at, group in view.groups if view.words[at - 1 : at] == ["as"] for level in group.levels}
 
 
-def _recount(views: Sequence[SentenceWords], links: Sequence[Link]) -> dict[str, str]:
+_RECOUNTED = ("recount", "renumber")
+_COUNTED = ("counting", "transitional", "misnumber", "miscount")
+
+
+def _recount(views: Sequence[SentenceWords], links: Sequence[Link], words: tuple[str, ...]) -> dict[str, str]:
     """An addendum that counts anew and names as many fractures as before: they are the same ones, in the same order."""
-    if not any(
-        w.startswith(("recount", "renumber"))
-        for view in views
-        if view.sentence.section == "addendum"
-        for w in view.words
-    ):
+    if not any(w.startswith(words) for view in views if view.sentence.section == "addendum" for w in view.words):
         return {}
     before: set[str] = set()
     after: set[str] = set()

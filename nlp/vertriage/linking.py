@@ -57,6 +57,7 @@ FINDINGS = frozenset(
     "pedicle_involvement soft_tissue_mass marrow_replacement osseous_destruction percent".split()
 )
 _MOVES_FOCUS = FINDINGS - {"acuity", "cleft_content"}
+_COVERAGE = word_list("coverage")
 _ANNOUNCES = frozenset(["follow", "follows", "following", "below"])
 _POINTED_AT = frozenset(["marrow_edema", "cleft", "retropulsion"])
 
@@ -205,6 +206,8 @@ def _heading(view: SentenceWords, places: list[Place], state: Discourse, previou
 
 def _level_value(view: SentenceWords, places: list[Place], label_words: int) -> list[str | None]:
     """The levels of a form line such as ``Segment: L1`` that says nothing else; the lines below it describe them."""
+    if not _COVERAGE.isdisjoint(view.words[:label_words]):
+        return []  # "Levels assessable: T4 to L4"
     rest = [word for word in view.words[label_words:] if word not in (":", ".", "-", "(", ")", ",", "and")]
     if rest and all(word == "<level>" for word in rest):
         return [level for place in places if place.part == "body" and place.at >= label_words for level in place.levels]
@@ -654,8 +657,9 @@ def _leads(words: Sequence[str], lo: int, hi: int) -> bool:
         if word in BLOCKS:
             return False
         if word in ("and", "or"):
-            if at + 3 == hi and words[hi] in ("each", "both", "either") and words[at + 2] in PREPOSITIONS:
-                at += 2  # "edema and enhancement in each"
+            each = at + 3 == hi and words[hi] in ("each", "both", "either")
+            if words[at + 2 : at + 3] and (each or words[at + 1] == "enhancement") and words[at + 2] in PREPOSITIONS:
+                at += 2  # "edema and enhancement in each", "edema and enhancement of T9"
                 continue
             if at + 1 < hi and words[at + 1] in _SIDES or at + 1 < hi and words[at + 1] in ("of", "at", "in"):
                 at += 1
@@ -715,9 +719,11 @@ def _inside_list(
                 and words[mention.start - 1] != "<level>"
             ):
                 return nxt  # "by a third at T7, by 20% at T8 and by 45% at T11"
-            led = "<percent>" in lead and (
-                lead[-1] == "<percent>"
-                or any(word in ("at", "in", "of", "for", "on", "(") for word in lead[lead.index("<percent>") :])
+            behind = lead[lead.index("<percent>") :] if "<percent>" in lead else []
+            led = bool(behind) and (
+                len(behind) == 1
+                or "," not in behind
+                and any(word in ("at", "in", "of", "for", "on", "(") for word in behind)
             )
             return nxt if led else prev  # "35% at T6 and 50% at T7", but "T6 by 35%, T7 by 50% and T9 by 20%"
         return nxt
@@ -741,6 +747,10 @@ def _whole(place: Place, places: Sequence[Place], mention: Mention, view: Senten
     if place.group is None or place.chain < 0 or place.part != "body":
         return [place]
     chain = [p for p in places if p.chain == place.chain and p.group is not None and p.part == "body"]
+    if mention.label == "augmented" and mention.end <= chain[0].at:  # "cemented L2 and L3 and chronic T11 compression"
+        aged = {m.start for m in view.mentions if m.label == "acuity" and m.start > mention.end}
+        first = next((at for at in sorted(aged) if chain[0].at < at < chain[-1].at), None)
+        return [p for p in chain if first is None or p.at < first]
     if (
         chain[0] is not place
         and place is chain[-1]

@@ -121,7 +121,7 @@ def find_places(view: SentenceWords, state: Discourse) -> list[Place]:
                 places.append(Place(cue.start, cue.end, announced, NAMED))
                 last_end = cue.end
                 continue
-            if _one_more(view, cue):
+            if _one_more(view, cue) or _there(view, cue):
                 continue
             if apposed := _apposed(view, cue, places):
                 places.append(Place(cue.start, cue.end, apposed, NAMED))
@@ -156,6 +156,11 @@ def _apposed(view: SentenceWords, cue: Mention, places: Sequence[Place]) -> list
 
 
 _APPOSED = ([","], ["-"], ["("], [":"], [",", "all"], ["are"], ["represent"], [",", "the"])
+
+
+def _there(view: SentenceWords, cue: Mention) -> bool:
+    """ "At T10 and L1 there are further deformities" names them."""
+    return view.words[cue.start - 3 : cue.start] in (["<level>", "there", "is"], ["<level>", "there", "are"])
 
 
 def _one_more(view: SentenceWords, cue: Mention) -> bool:
@@ -300,10 +305,9 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         following = view.words[cue.end] if cue.end < len(view.words) else "."
         if following not in VERBS and following not in _AFTER_REFERENCE and not _both_do(view, cue, following):
             return None  # "both pedicles", "each side"
-    if (
-        view.words[cue.end - 1] in ("first", "second", "last")
-        and (view.words[cue.end : cue.end + 1] or ["."])[0] not in VERBS | _AFTER_REFERENCE
-    ):
+    if view.words[cue.end - 1] in ("first", "second", "last") and (view.words[cue.end : cue.end + 1] or ["."])[
+        0
+    ] not in VERBS | _AFTER_REFERENCE | {"<percent>"}:
         return None  # "the first image", "the last study"
     if view.words[cue.start] == "none" and any(p.spared for p in places):
         return None  # "apart from L1 none shows edema": of those already meant
@@ -359,7 +363,8 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         levels = list(before[-1].levels) if before else list(state.heading or state.focus or state.known) or None
     elif kind in ("former", "latter"):
         source = [level for place in before if place.how == NAMED for level in place.levels if level]
-        if len(source) < 2 and "last" in view.words[cue.start : cue.end] and len(last_list) > 1:
+        counted = not {"first", "last"}.isdisjoint(view.words[cue.start : cue.end])
+        if len(source) < 2 and counted and len(last_list) > 1:
             source = last_list
         if len(source) < 2:
             source = next((pair for pair in reversed(state.lists) if len(pair) == 2), [])

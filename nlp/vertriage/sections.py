@@ -259,7 +259,9 @@ def _administrative_end(text: str, start: int, end: int, *, told: bool) -> int:
     return first.end()
 
 
-def _short_end(text: str, start: int, end: int, rules: SectionRules, *, one_line: bool = False) -> int:
+def _short_end(
+    text: str, start: int, end: int, rules: SectionRules, *, one_line: bool = False, described: bool = False
+) -> int:
     """Where a history, technique or comparison without a findings heading after it gives way to the findings."""
     for match in re.finditer(r"\n[ \t]*", text[start:end]):
         at = start + match.end()
@@ -271,7 +273,12 @@ def _short_end(text: str, start: int, end: int, rules: SectionRules, *, one_line
         if rules.exam_line.match(line) and len(line) < 100:
             return at
         previous = text[text.rfind("\n", 0, start + match.start()) + 1 : start + match.start()].rstrip()
-        if previous.endswith((".", "?")) and (one_line or len(previous) > 90) and not text[at : at + 1].islower():
+        tells = described and rules.describes_spine.search(line) and not rules.history_sentence.search(line)
+        if (
+            previous.endswith((".", "?"))
+            and (tells or one_line or len(previous) > 90)
+            and not text[at : at + 1].islower()
+        ):
             return at
     return end
 
@@ -325,7 +332,7 @@ def _unheaded(
                 or (text[hi:end].strip() or end < len(text))
                 and (rules.history_opening.match(body) and (len(body) < 420 or "?" in body))
             ):
-                cut = _short_end(text, lo, hi, rules)
+                cut = _short_end(text, lo, hi, rules, described=not before_findings)
                 sections.append(Section("history", lo, cut))
                 lo = cut
                 if not text[lo:hi].strip():

@@ -146,6 +146,7 @@ def _table_header(text: str, cells: list[tuple[str, int, int]], following: list[
 _TABLE_HEADS = frozenset(
     ["level", "levels", "vertebra", "vertebrae", "vertebral level", "body", "vertebral body", "segment", "vert", "lvl"]
 )
+_SLASHED = re.compile(r"[^\s/](?:[^\t\n]*?\S)??(?=\s+/\s|\s*$)")
 _LEVEL_CELL = re.compile(r"\W*(?:[TDLC]|Th|DV|LV)[-. ]?\d{1,2}\b", re.IGNORECASE)
 _CELL = re.compile(r"[^\s|](?:[^\t|]*?[^\s|])??(?=\s{2,}|\t|\s*\||\s*$)")
 
@@ -154,6 +155,8 @@ def _cells(text: str, start: int, end: int) -> list[tuple[str, int, int]]:
     """The cells of a table row set with tabs, bars or runs of blanks: text and offsets."""
     if end - start > 400:
         return []  # no row of a table, and the search for its cells would look at every pair of blanks
+    if text.count(" / ", start, end) > 1 and "|" not in text[start:end]:
+        return [(match.group(), match.start(), match.end()) for match in _SLASHED.finditer(text, start, end)]
     return [(match.group(), match.start(), match.end()) for match in _CELL.finditer(text, start, end)]
 
 

@@ -87,7 +87,9 @@ def statuses(
             continue
         soft = mention.value == "soft"
         if soft and value == "present" and _explained(link.view, mention):
-            continue
+            if not _weighed(link.view, mention):
+                continue
+            value, soft = "possible", False
         if value == "possible" and "suspected_malignancy" in mention.attrs.get("context", ()) and link.levels:
             value, soft = (
                 "present",
@@ -283,6 +285,12 @@ def _explained(view: SentenceWords, mention: Mention) -> bool:
     return False
 
 
+def _weighed(view: SentenceWords, mention: Mention) -> bool:
+    """ "Biconcavity of L4, ? mild compression vs projectional": explained perhaps, or a fracture."""
+    rest = view.words[mention.end :]
+    return not {"vs", "versus", "or"}.isdisjoint(rest) and not _FRACTURE_NOUNS.isdisjoint(rest)
+
+
 def _status(
     level: Level,
     claims: Sequence[Claim],
@@ -373,6 +381,7 @@ def _letters(region: str) -> str:
     return ("T" if "thoracic" in region else "") + ("L" if "lumbar" in region else "")
 
 
+_FRACTURE_NOUNS = frozenset(["compression", "fracture", "collapse", "vcf", "#"])
 _COUNTS = {word: number for number, word in enumerate("one two three four five six seven eight".split(), start=1)}
 
 
