@@ -44,8 +44,8 @@ _LEVEL_FIRST = re.compile(r"\s*(?:[TDLC]|Th)-?\d{1,2}\s+[A-Za-z(]")
 _END = re.compile(r"[.?!]+[\"')\]]*(?=\s|$)|(?<=[a-z\])])\.(?=[A-Z][a-z])")
 _INLINE_ITEM = re.compile(
     r"(?<=\S)\s+(?=\(?\d{1,2}[.)]\s+[A-Z])|(?<=[.;:])\s+(?=\(?\d{1,2}[.)]\s*\S)|\s+(?=[\u2022*]\s+\S)"
-    r"|\s[/|]\s+(?=[A-Z][A-Za-z ]{2,20}:)"  # "Acuity: old / Cleft: no"
 )
+_FIELD = re.compile(r"\s[/|]\s+(?=[A-Z][A-Za-z ]{2,20}:)")
 _OPEN_END = re.compile(rf"(?:[,(/&+-]|\b(?:{'|'.join(sorted(word_list('line_goes_on')))}))\s*$", re.IGNORECASE)
 _JOINER = re.compile(rf"(?:^|[\s(])(?:{'|'.join(map(re.escape, sorted(word_list('abbreviations'))))})$", re.IGNORECASE)
 
@@ -155,8 +155,11 @@ def _cells(text: str, start: int, end: int) -> list[tuple[str, int, int]]:
     """The cells of a table row set with tabs, bars or runs of blanks: text and offsets."""
     if end - start > 400:
         return []  # no row of a table, and the search for its cells would look at every pair of blanks
-    if text.count(" / ", start, end) > 1 and "|" not in text[start:end]:
+    line = text[start:end]
+    if line.count(" / ") > 1 and "|" not in line:
         return [(match.group(), match.start(), match.end()) for match in _SLASHED.finditer(text, start, end)]
+    if "  " not in line and "\t" not in line and "|" not in line:
+        return []
     return [(match.group(), match.start(), match.end()) for match in _CELL.finditer(text, start, end)]
 
 
@@ -282,9 +285,11 @@ def _items(text: str, start: int, end: int) -> list[tuple[int, int]]:
     cuts = [start]
     for match in _INLINE_ITEM.finditer(text, start, end):
         head = text[start : match.start()].strip()
-        field = match.group().strip() in ("/", "|")
-        if field and ":" in head or head and not field and not _OPEN_END.search(head):
+        if head and not _OPEN_END.search(head):
             cuts.append(match.end())
+    if text.find(" / ", start, end) >= 0 or text.find(" | ", start, end) >= 0:  # "Acuity: old / Cleft: no"
+        fields = _FIELD.finditer(text, start, end)
+        cuts = sorted({*cuts, *(match.end() for match in fields if ":" in text[start : match.start()])})
     cuts.append(end)
     return list(zip(cuts, cuts[1:], strict=False))
 
