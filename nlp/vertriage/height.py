@@ -76,6 +76,9 @@ def height_loss(view: SentenceWords, at: int, value: float, *, named: bool) -> f
         if (
             mention.label == "mimic"
             or mention.label == "not_height"
+            and words[mention.start] == "retropulsion"
+            and "mm" in words[mention.end : mention.end + 4]  # which is its measure
+            or mention.label == "not_height"
             and words[mention.end : mention.end + 1] == ["height"]
         ):
             continue

@@ -59,6 +59,7 @@ FINDINGS = frozenset(
 _MOVES_FOCUS = FINDINGS - {"acuity", "cleft_content"}
 _COVERAGE = word_list("coverage")
 _ANNOUNCES = frozenset(["follow", "follows", "following", "below"])
+_ATTRIBUTE_OF_LIST = frozenset(["marrow_edema", "cleft", "retropulsion", "augmented", "acuity"])
 _POINTED_AT = frozenset(["marrow_edema", "cleft", "retropulsion"])
 
 _COPULAS = frozenset("is are was were has have been being remain remains appear seen".split())
@@ -127,8 +128,8 @@ def link_findings(views: Sequence[SentenceWords]) -> list[Link]:
             if not (state.heading and state.heading_how == "line" and paragraph >= 0 and _keeps_heading(view)):
                 state.heading = []
             paragraph = sentence.paragraph
-        elif row and not sentence.cells:
-            state.heading = []  # a note below a table
+        elif row and not sentence.cells or state.heading_how == "item" and view.words[:1] == ["("]:
+            state.heading = []  # a note below a table or a list
         elif sentence.item:
             state.heading = [] if state.heading_how != "line" or sentence.indent == 0 else state.heading
         row = bool(sentence.cells)
@@ -206,7 +207,9 @@ def _heading(view: SentenceWords, places: list[Place], state: Discourse, previou
 
 def _level_value(view: SentenceWords, places: list[Place], label_words: int) -> list[str | None]:
     """The levels of a form line such as ``Segment: L1`` that says nothing else; the lines below it describe them."""
-    if not _COVERAGE.isdisjoint(view.words[:label_words]):
+    if not _COVERAGE.isdisjoint(view.words[:label_words]) or any(
+        m.label in _ATTRIBUTE_OF_LIST and m.start < label_words for m in view.mentions
+    ):
         return []  # "Levels assessable: T4 to L4"
     rest = [word for word in view.words[label_words:] if word not in (":", ".", "-", "(", ")", ",", "and")]
     if rest and all(word == "<level>" for word in rest):
@@ -509,7 +512,7 @@ def _find(
             return _whole(nxt, places, mention, view)
         if (
             gap
-            and gap[0] in (":", "-")
+            and (gap[0] in (":", "-") or gap[0] in _BODIES | {"site", "location"} and gap[-1] == ":")
             and len(gap) <= 2
             and (prev is None or ";" in words[prev.end : mention.start])
             and mention.label in ("fracture", "augmented", "marrow_edema", "cleft", "acuity")
@@ -885,6 +888,8 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
             continue
         named = [level for level in link.levels if level]
         label = link.mention.label
+        if label == "acuity" and not (link.mention.negated or link.mention.hedged or link.mention.asked):
+            state.ages.update(dict.fromkeys(named, link.mention.value or ""))
         if label == "fracture" and not link.mention.negated:
             state.unnamed = state.unnamed or not named
             for level in named:

@@ -82,6 +82,8 @@ class Discourse:
     treated: list[str] = field(default_factory=list)
     described: list[Mention] = field(default_factory=list)
     """What was found, fracture and edema, in the vertebra described last."""
+    ages: dict[str, str] = field(default_factory=dict)
+    """How old each fracture was called, by level."""
     disc: list[str] = field(default_factory=list)
     """The two bodies beside the disc named last."""
 
@@ -366,6 +368,8 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         counted = not {"first", "last"}.isdisjoint(view.words[cue.start : cue.end])
         if len(source) < 2 and counted and len(last_list) > 1:
             source = last_list
+            if not before and len(state.lists) > 1 and set(last_list) < set(state.lists[-2]):
+                source = state.lists[-2]  # "The first two measure 20%. The last ..."
         if len(source) < 2:
             source = next((pair for pair in reversed(state.lists) if len(pair) == 2), [])
         if len(source) < 2:
@@ -422,6 +426,10 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         if count and len(levels) != count:
             levels = [level for level in state.fractured if level[0] == letter]
         if not levels or any(p.group is not None for p in places) and len(levels) == len(listed):
+            return None
+    elif kind in ("recent_ones", "old_ones"):
+        levels = _of_that_age(view, cue, places, state, recent=kind == "recent_ones")
+        if levels is None:
             return None
     elif kind in ("but_last", "but_first"):
         source = next((o for o in [in_sentence, *reversed(state.lists), state.fractured] if len(o) > 2), None)
@@ -484,6 +492,27 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
     if levels is None:
         return None
     return Place(cue.start, cue.end, levels, how)
+
+
+def _of_that_age(
+    view: SentenceWords, cue: Mention, places: Sequence[Place], state: Discourse, *, recent: bool
+) -> list[str | None] | None:
+    """ "T8 (old), L1 (new) and L2 (new). The new ones are edematous": those called so before, where not all are."""
+    if state.heading or any(place.group is not None and place.at >= cue.start for place in places):
+        return None  # "the acute fracture with the cleft is at L1"
+    if view.words[cue.start - 1 : cue.start] == ["of"]:
+        return None  # "both of the new fractures"
+    known = [level for level in state.fractured if level in state.ages]
+    meant: list[str | None] = [level for level in known if (state.ages[level] != "chronic") is recent]
+    several = any(at in view.plural for at in range(cue.start, cue.end)) or view.words[cue.end : cue.end + 1] in (
+        ["are"],
+        ["were"],
+        ["have"],
+    )
+    if not meant or len(meant) == len(state.fractured) or not several and len(meant) > 1:
+        return None
+    count = _count(view.words[cue.start : cue.end])
+    return meant if count in (0, len(meant)) else None
 
 
 def _both_do(view: SentenceWords, cue: Mention, following: str) -> bool:

@@ -33,6 +33,10 @@ _GOES_ON = (
 )
 _LEVEL = re.compile(r"\b(?:[TDL]|Th|LV|DV)-?\d{1,2}\b")
 _DIAGNOSIS = re.compile(r"diagnos[ie]s\s*:?$", re.IGNORECASE)
+_FORM_LEVEL = re.compile(
+    r"^\W*(?:vertebral )?(?:level|vertebra|segment|location|site)s?\s*[:=]\s*(?:[TDL]|Th)-?\d{1,2}\b",
+    re.IGNORECASE | re.MULTILINE,
+)
 _THEIR_LEVEL = re.compile(r"\W*(?:her|his)\s+(?:\w+\s+)?(?:[TDL]|Th)-?\d{1,2}\b", re.IGNORECASE)
 _PROSE_END = re.compile(r"(?<=[A-Za-z0-9)]{2})\.\s+(?=[A-Z])|\n[ \t]*\n")
 _SENTENCE_END = re.compile(r"(?<=[A-Za-z0-9]{2})\.\s+(?=[A-Z0-9])|(?<=\b[Nn]one)\s+(?=[A-Z])")
@@ -342,7 +346,8 @@ def _unheaded(
         at = lo
         break
     if text[at:end].strip() and (not sections or sections[-1].end <= at) and not (sections and at >= end):
-        sections.append(Section("history" if before_findings and end - at < 600 else "findings", at, end))
+        history = before_findings and end - at < 600 and not _FORM_LEVEL.search(text, at, end)
+        sections.append(Section("history" if history else "findings", at, end))
     return sections
 
 
