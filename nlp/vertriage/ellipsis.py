@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vertriage.assertion import VERBS
+from vertriage.lexicon import word_list
 from vertriage.places import NAMED, REMAINING, Discourse, Place
 from vertriage.targets import Mention, SentenceWords
 
@@ -59,6 +60,8 @@ def alike(
 
 _NEGATIVE = frozenset(["not", "none", "without", "no", "free", "devoid", "clear"])
 _UNHARMED = frozenset("normal intact unremarkable spared none no not preserved maintained".split())
+_LEVEL_FIELD = frozenset("level location site vertebra segment".split())
+_LABEL_WORDS = word_list("label_words")
 _COPIED = frozenset(
     "fracture marrow_edema acuity percent cleft cleft_content retropulsion marrow_replacement osseous_destruction "
     "soft_tissue_mass convex_posterior_border".split()
@@ -108,9 +111,9 @@ def announced(view: SentenceWords, places: Sequence[Place], chosen: Sequence[Cho
     bodies = [place for place in places if place.group is not None and place.part == "body"]
     if not bodies:
         return []
-    said = list(state.announced) if bodies[0].at <= 2 else []
+    said = list(state.announced) if bodies[0].at <= 2 or names_level(view) else []
     colon = view.words.index(":") if ":" in view.words[:12] else -1
-    if bodies[0].at > colon > 0 or view.sentence.label and not said:
+    if not names_level(view) and (bodies[0].at > colon > 0 or view.sentence.label and not said):
         limit = colon if colon > 0 else bodies[0].at
         said = [
             mention
@@ -135,6 +138,19 @@ def announced(view: SentenceWords, places: Sequence[Place], chosen: Sequence[Cho
                 copy = Mention(mention.label, mention.value, place.at, place.end, mention.entry, False, mention.hedged)
                 found.append((copy, [place], NAMED, False))
     return found
+
+
+def names_level(view: SentenceWords) -> bool:
+    """ "Level: T12", "Affected vertebra: L1 and L2": a field of a form."""
+    if not view.sentence.label or not view.groups:
+        return False
+    before, after = view.words[: view.groups[0][0]], view.words[view.groups[0][0] :]
+    return (
+        not _LEVEL_FIELD.isdisjoint(before)
+        and len(before) <= 4
+        and not any(m.negated or m.label in _COPIED for m in view.mentions)
+        and all(word in _LABEL_WORDS for word in after)
+    )
 
 
 def spare(view: SentenceWords, places: Sequence[Place], chosen: list[Chosen]) -> dict[int, set[str | None]]:

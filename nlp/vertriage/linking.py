@@ -30,6 +30,7 @@ from vertriage.ellipsis import (
     announced,
     contrary,
     elliptic,
+    names_level,
     only,
     own_age,
     spare,
@@ -147,6 +148,15 @@ def link_findings(views: Sequence[SentenceWords]) -> list[Link]:
 def _announce(view: SentenceWords, state: Discourse) -> None:
     """Remember a heading such as "Acute fractures:" for the lines below it, and forget it after them."""
     sentence = view.sentence
+    if names_level(view):
+        state.announced, state.entered = state.entered, []
+        return
+    if sentence.label and not view.groups and len(view.words) <= 8 and sentence.section != "history":
+        if fractures := [m for m in view.mentions if m.label == "fracture" and m.value == "hard"]:
+            told = not (state.heading or sentence.heads)
+            state.entered = [m for m in fractures if told and not (m.negated or m.asked or m.hedged)][:1]
+    elif view.groups or sentence.section == "impression":
+        state.entered = []
     if (sentence.heads or not _ANNOUNCES.isdisjoint(view.words[-3:])) and not view.groups:
         state.announced = [
             mention

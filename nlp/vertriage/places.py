@@ -77,6 +77,8 @@ class Discourse:
     """The vertebra whose fracture the history tells of."""
     announced: list[Mention] = field(default_factory=list)
     """What a heading such as "Acute fractures:" says of the list below it."""
+    entered: list[Mention] = field(default_factory=list)
+    """The fracture of a form's field ("Fracture: yes") until a later field names its level."""
     unnamed: bool = False
     """Whether fractures were spoken of without their levels."""
     treated: list[str] = field(default_factory=list)

@@ -89,6 +89,7 @@ class SectionRules:
         self.patient_sentence = re.compile(content["patient_sentence"], re.IGNORECASE)
         self.history_sentence = re.compile(content["history_sentence"], re.IGNORECASE)
         self.line_start_only = frozenset(content["line_start_only"])
+        self.form_field = re.compile(content["form_field"], re.IGNORECASE)
         self.exam_prose = re.compile(content["exam_prose"], re.IGNORECASE)
 
 
@@ -275,6 +276,8 @@ def _short_end(
             return at
         line = text[at : text.find("\n", at) if text.find("\n", at) >= 0 else end]
         if rules.exam_line.match(line) and len(line) < 100:
+            return at
+        if rules.form_field.match(line) and not rules.history_sentence.search(line):
             return at
         previous = text[text.rfind("\n", 0, start + match.start()) + 1 : start + match.start()].rstrip()
         tells = described and rules.describes_spine.search(line) and not rules.history_sentence.search(line)

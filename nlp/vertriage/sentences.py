@@ -17,6 +17,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from vertriage.dictation import STOP
+from vertriage.layout import BOX, ticked
 from vertriage.lexicon import word_list
 from vertriage.sections import Section, find_sections
 from vertriage.text import fold
@@ -29,7 +31,6 @@ _BULLET = re.compile(
     r"|[ivx]{1,4}[.)]\s+|#\d{1,2}[.:)]?\s+)"
 )
 _LABEL = re.compile(r"[ \t]*([A-Za-z][^:.;?!\n|]{0,70}?)[ \t]*(:(?!\d)|\s--?\s|--(?=\s)|=(?=\s)|[ ]{3,}(?=\S))")
-_BOX = re.compile(r"\[([ xX*]?)\]")
 _LEVEL_LINE = re.compile(
     r"[ \t]*(?:at\s+|presumed\s+|level\s*[:-]?\s*)?"
     r"((?:[TDLC]|Th|DV|LV)[-. ]?\d{1,2}(?:\s*(?:,|&|and|/|-|to)\s*(?:[TDLC]|Th)?[-.]?\d{1,2})*)"
@@ -41,7 +42,7 @@ _NO_VALUE = re.compile(r":\s*(?:no|none|not|nil)$", re.IGNORECASE)
 _IN_CAPITALS = re.compile(r"[A-Z]{2,}(?:[ /&-]+[A-Z]{2,})+:?")
 _HASH = re.compile(r"^[ \t]*#(?=[ \t])", re.MULTILINE)
 _LEVEL_FIRST = re.compile(r"\s*(?:[TDLC]|Th)-?\d{1,2}\s+[A-Za-z(]")
-_END = re.compile(r"[.?!]+[\"')\]]*(?=\s|$)|(?<=[a-z\])])\.(?=[A-Z][a-z])")
+_END = re.compile(rf"[.?!]+[\"')\]]*(?=\s|$)|(?<=[a-z\])])\.(?=[A-Z][a-z])|{STOP}")
 _INLINE_ITEM = re.compile(
     r"(?<=\S)\s+(?=\(?\d{1,2}[.)]\s+[A-Z])|(?<=[.;:])\s+(?=\(?\d{1,2}[.)]\s*\S)|\s+(?=[\u2022*]\s+\S)"
 )
@@ -192,7 +193,7 @@ def _continues(text: str, previous: tuple[int, int], line: tuple[int, int], widt
     before = text[previous[0] : previous[1]]
     body = text[line[0] : line[1]]
     stripped = body.lstrip()
-    if _BOX.match(stripped):
+    if BOX.match(stripped):
         return False
     if _BULLET.match(body) and not (before.rstrip().endswith(("-", ",")) and stripped[:1] not in "*-"):
         number = re.match(r"\s*(\d{1,2})[.)](?!\d)", body)
@@ -297,12 +298,12 @@ def _items(text: str, start: int, end: int) -> list[tuple[int, int]]:
 def _emit(
     text: str, start: int, end: int, section: SectionName, paragraph: int, indent: int, out: list[Sentence]
 ) -> None:
-    boxes = list(_BOX.finditer(text, start, end))
+    boxes = list(BOX.finditer(text, start, end))
     if boxes:
         if text[start : boxes[0].start()].strip():
             _emit(text, start, boxes[0].start(), section, paragraph, indent, out)
         for box, following in zip(boxes, [*boxes[1:], None], strict=True):
-            if box.group(1) not in (" ", ""):  # an empty box asserts nothing
+            if ticked(box):  # an empty box asserts nothing
                 _emit(text, box.end(), following.start() if following else end, section, paragraph, indent, out)
         return
     while start < end and text[start].isspace():

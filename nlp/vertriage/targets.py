@@ -143,7 +143,9 @@ def sentence_words(
                     first_at = first.pop()
                     last.pop()
                 result.percents.append(Percent(len(words), value))
-                words.append("<percent>")
+                # "0% height loss" denies what it measures
+                denied = not value and words[-1:] not in (["of"], ["by"])
+                words.append(("no" if _before_noun(spelled, stop, hi) else "none") if denied else "<percent>")
                 first.append(first_at)
                 last.append(stop - 1)
                 at = stop
@@ -299,6 +301,10 @@ def _percent(tokens: Tokens, spelled: Sequence[str], at: int, hi: int) -> tuple[
         ):
             return step + (4 if spoken else 3), upper
     return at, None
+
+
+def _before_noun(spelled: Sequence[str], at: int, hi: int) -> bool:
+    return at < hi and spelled[at][:1].isalpha() and spelled[at] not in ("in", "at", "of", "and", "with")
 
 
 _KNOWS = frozenset("i we you they to not us let who clinician physician please".split())

@@ -13,6 +13,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from vertriage.dictation import punctuated
+from vertriage.layout import plain
+
 _FOLD = {
     **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u00ad", "-"),
     **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u00b4\u0060", "'"),
@@ -40,6 +43,7 @@ def fold(text: str) -> str:
     folded = text.translate(_TABLE)
     if "\r" in folded:
         folded = folded.replace("\r\n", " \n").replace("\r", "\n")
+    folded = punctuated(plain(folded))
     if "..." in folded:  # dot leaders of a form: "Height loss ........ 60 %"
         folded = _LEADERS.sub(lambda match: ":" + " " * (len(match.group()) - 1), folded)
     return folded

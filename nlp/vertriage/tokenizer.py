@@ -23,6 +23,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
+from vertriage.layout import JOIN
 from vertriage.text import fold
 
 WORD, NUMBER, LEVEL, MARK = "w", "n", "l", "p"
@@ -33,7 +34,7 @@ TOKEN = re.compile(
     r"(?:[-.#]|-\s)?0?\d{1,2}(?:(?![^\W_])|(?=[TtDdLlCcSs]\d))(?!\.\d|%)"
     r"|(?<![^\W_])(?:T[Hh]|[TDLC])\s0?\d{1,2}(?![^\W_]|\.\d)" + _UNIT + r")"
     r"|(?P<n>\d+(?:[.,]\d+)*(?![^\W_]))"
-    r"|(?P<w>[^\W_]+(?:'[a-z]+)?)"
+    rf"|(?P<w>[^\W_]+(?:{JOIN}+[^\W_]+)*(?:'[a-z]+)?)"
     r"|(?P<p>--+|[^\w\s]|_+)"
 )
 _GROUP_KIND = {"l": LEVEL, "n": NUMBER, "w": WORD, "p": MARK}
@@ -67,6 +68,8 @@ def tokenize(text: str) -> Tokens:
         kind.append(match.lastgroup)  # type: ignore[arg-type]
         start.append(match.start())
         end.append(match.end())
+    if JOIN in folded:
+        raw = [word.replace(JOIN, "") for word in raw]
     return Tokens(folded, raw, kind, start, end)
 
 
