@@ -165,6 +165,8 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
                         continue
                     if label == "negation" and mention.value == "absent" and "," in words[start : mention.start]:
                         continue  # "no canal compromise, posterior cortex intact"
+                    if label == "negation" and words[mention.start - 1] == "," and _measured(words, mention):
+                        continue  # "no edema, retropulsion of 4 mm"
                     _mark(mention, label, history)
         else:
             if (
@@ -334,13 +336,23 @@ def _inside_longer(cue: Mention, cues: Sequence[Mention]) -> bool:
     )
 
 
+def _measured(words: Sequence[str], mention: Mention) -> bool:
+    behind = words[mention.end : mention.end + 3]
+    return "mm" in words[mention.start + 1 : mention.end] or behind[:1] in (["of"], ["by"]) and behind[-1] == "mm"
+
+
 def _quantifier_start(words: Sequence[str], cue: Mention) -> int:
     """ "None of the remaining deformities shows edema": the negation starts at the verb."""
     if "nor" in words[cue.end : cue.end + _QUANTIFIED_NOUNS]:
         return cue.end  # "neither edema nor a cleft is seen"
-    for at in range(cue.end, min(len(words), cue.end + _QUANTIFIED_NOUNS)):
-        if words[at] == "(" and ")" in words[at : at + 8]:
+    aside = 0
+    for at in range(cue.end, len(words)):
+        if words[at] == "(" and ")" in words[at : at + 12]:
+            aside = at + words[at:].index(")") + 1
+        if at < aside:
             continue
+        if at - (aside or cue.end) >= _QUANTIFIED_NOUNS:
+            break
         if (
             words[at] == ";"
             or words[at] == ","

@@ -113,8 +113,11 @@ def _shift(views: Sequence[SentenceWords]) -> dict[str, str]:
 
 
 def _slip(views: Sequence[SentenceWords], links: Sequence[Link]) -> dict[str, str]:
-    """One fracture at neighboring levels in findings and impression is one dictation slip; the impression stands."""
-    named: dict[str, set[str]] = {"findings": set(), "impression": set()}
+    """One fracture at neighboring levels in findings and impression is one dictation slip.
+
+    The impression stands, unless an addendum names the level of the findings.
+    """
+    named: dict[str, set[str]] = {"findings": set(), "impression": set(), "addendum": set()}
     for link in links:
         section, mention = link.view.sentence.section, link.mention
         if (
@@ -128,6 +131,8 @@ def _slip(views: Sequence[SentenceWords], links: Sequence[Link]) -> dict[str, st
     if len(below) != 1 or len(above) != 1 or len(named["impression"]) != len(named["findings"]):
         return {}
     wrong, right = below.pop(), above.pop()
+    if wrong in named["addendum"] and right not in named["addendum"]:
+        return {right: wrong}
     spoken = any(
         right in group.levels
         for view in views

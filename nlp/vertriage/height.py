@@ -130,7 +130,7 @@ def height_loss(view: SentenceWords, at: int, value: float, *, named: bool) -> f
     if (
         any(word in _RETAINED for word in before[-4:])
         and ("height" in after[:6] or "height" in before[-6:])
-        and "loss" not in before[-6:] + after[:4]
+        and {"loss", "lost", "reduction", "decrease", "deficit"}.isdisjoint(before[-6:] + after[:4])
     ):
         return 100 - value
     tail_end = next((i for i, word in enumerate(after[:8]) if word in (",", ";", ".", "<percent>", "and")), 8)

@@ -69,6 +69,8 @@ _BETWEEN = frozenset(
     "left right bilateral exiting traversing descending and the both spinal / superior inferior".split()
 )
 _LIST = frozenset([",", "and", "&", "+", "or", "plus", "et"])
+_SINGULAR = (["is"], ["was"], ["has"], ["shows"], ["remains"], ["appears"])
+_GOVERNS = frozenset("is was of at in not".split())
 _RANGE = frozenset(["-", "to", "through", "thru", "till", "until", "--", "thro"])
 _UNITS = frozenset(
     "mm cm ml % week day month year hour degree x other more additional further weeks small new large others "
@@ -256,6 +258,8 @@ def _is_sequence(tokens: Tokens, words: list[str], at: int) -> bool:
         if after2.isdigit():
             return False
         return after2 not in ("level", "disc")
+    if after in ("replaced", "replacement") and word(at - 1) in ("body", "marrow", "vertebra", "signal", "diffuse"):
+        return True  # "body T1 replaced"
     if after in _SEQUENCE_AFTER or word(at - 1) in (
         "low",
         "high",
@@ -411,6 +415,8 @@ def _list(tokens: Tokens, words: list[str], at: int, first: str) -> LevelGroup:
             break
         if word in ("and", ",") and words[step + 1 : step + 2] and words[step + 1] in _OWN_NOUN:
             break  # "compression of T12, and L5 spondylolysis"
+        if word == "," and not listed and words[step + 1 : step + 2] in _SINGULAR and at and words[at - 1] in _GOVERNS:
+            break  # "the fractured vertebra is L2, L1 is intact"
         if ranged:
             backward = nxt[0] == "S" and levels[-1] != "L5" or _RANK.get(nxt, 99) <= _RANK.get(levels[-1], -1)
             if backward and not (word == "-" and nxt[0] == "S"):

@@ -80,6 +80,10 @@ _EXCEPTS = frozenset(["except", "apart", "save", "excluding", "barring"])
 _ELLIPTIC = frozenset(["ellipsis", "except", "contrary", "alike"])
 _OF_THE_BODY = frozenset(["fracture", "augmented", "acuity"])
 _TOWARD = frozenset("lateral anterior posterior dorsal ventral next close superficial medial".split())
+_NEIGHBORING = frozenset(
+    "above below adjacent cranial caudal cephalad proximal next neighboring bordering abutting overlying "
+    "underlying".split()
+)
 _BESIDE = frozenset("beneath underneath under near adjacent surrounding subjacent below above".split())
 _CIRCUMSTANCE = frozenset("given view light considering because context presence history despite".split())
 _DETERMINERS = frozenset("and or the a an there this these that its their".split())
@@ -138,7 +142,7 @@ def link_findings(views: Sequence[SentenceWords]) -> list[Link]:
         _announce(view, state)
         _heading(view, places, state, previous_label)
         previous_label = sentence.label or previous_label
-        heading = sentence.heads and not view.groups and len(sentence.label.split()) > 1
+        heading = sentence.heads and not view.groups and (len(sentence.label.split()) > 1 or view.words[-1:] == [":"])
         new = [] if heading else _link_sentence(view, places, state, order)
         links.extend(new)
         _advance(view, places, new, state)
@@ -261,7 +265,7 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
         if mention.attrs.get("anaphor") and not _fractures_spoken_of(view, mention, state):
             continue
         if mention.label == "augmented" and any(
-            w in ("above", "below", "adjacent") or w == "between" and at >= mention.start - 2
+            w in _NEIGHBORING or w == "between" and at >= mention.start - 2
             for at, w in enumerate(view.words[: mention.start])
             if at >= mention.start - 4
         ):
@@ -357,6 +361,12 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
 
 
 _PERCENT = Entry("percent")
+
+
+def _spelled_out(words: Sequence[str], at: int) -> bool:
+    """ "fractures above and below the cement, i.e. T12 and L2": the apposition says which."""
+    lead = [word for word in words[max(0, at - 4) : at] if word not in (".", ",", ":")]
+    return lead[-1:] in (["namely"], ["viz"]) or lead[-2:] in (["i", "e"], ["that", "is"])
 
 
 def _anaphoric(view: SentenceWords, mention: Mention, places: Sequence[Place], state: Discourse) -> bool:
@@ -462,6 +472,10 @@ def _find(
                 return _find(view, other, places, starts, all_mentions)
     prev = before[-1] if before else None
     nxt = after[0] if after else None
+    if mention.label in ("fracture", "acuity"):
+        said = next((p for p in after if p.part == "body" and _spelled_out(words, p.at)), None)
+        if said is not None and VERBS.isdisjoint(words[mention.end : said.at]):
+            return _whole(said, places, mention, view)
     if nxt is not None and not _EXCEPTS.isdisjoint(words[mention.end : nxt.at]):
         nxt = None  # "no edema except at L1": denied of what was spoken of, not of L1
     clause = max((s for s in starts if s <= mention.start), default=0)
@@ -495,6 +509,8 @@ def _find(
             and (prev is None or any(word in ("and", ",", ";") for word in words[prev.end : mention.start]))
         ):
             return [nxt]  # "a moderate (40%) fracture of T9 and a mild (20%) fracture of T10"
+        if prev is not None and _in_turn(words, prev, nxt):
+            return _whole(prev, places, mention, view)
         beside = prev is not None and mention.label in _OF_THE_BODY and not _BESIDE.isdisjoint(gap)
         if not beside and (_leads(words, mention.end, nxt.at) or _lies(words, mention.end, nxt.at)):
             return _whole(nxt, places, mention, view)
@@ -592,6 +608,16 @@ def _lesion_aside(view: SentenceWords, place: Place, mention: Mention) -> bool:
         and any(m.label == "lesion_noun" and m.start == place.end for m in view.mentions)
         and "," in view.words[place.end + 1 : mention.start]
         and not _CIRCUMSTANCE.isdisjoint(view.words[max(0, place.at - 12) : place.at])
+    )
+
+
+def _in_turn(words: Sequence[str], first: Place, second: Place) -> bool:
+    """ "At T10 it surrounds a cleft and at T11 is limited to the endplate": each place leads what follows it."""
+    return (
+        words[first.at - 1 : first.at] in (["at"], ["in"])
+        and words[second.at - 2 : second.at] in (["and", "at"], ["and", "in"], ["while", "at"], ["whereas", "at"])
+        and words[second.end : second.end + 1] != []
+        and words[second.end] in VERBS
     )
 
 
@@ -885,6 +911,9 @@ _TOLD = frozenset("fracture marrow_edema augmented acuity cleft retropulsion".sp
 def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link], state: Discourse) -> None:
     """After a sentence: what the next one may refer to."""
     if view.sentence.section == "history":
+        bodies = [place for place in places if place.group is not None and place.part == "body"]
+        if len(bodies) == 1 and len(bodies[0].levels) == 1 and not state.known:
+            state.known = list(bodies[0].levels)  # "You asked whether her L1 is malignant"
         for link in links:
             if link.mention.label == "fracture" and link.levels and not (link.mention.negated or link.mention.asked):
                 state.known = list(link.levels)
@@ -927,7 +956,10 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
             if (
                 place.group is not None
                 and place.part == "body"
-                and any(m.label in ("lesion_noun", "lesion_malignant") for m in view.mentions)
+                and any(
+                    m.label in ("lesion_noun", "lesion_malignant") and view.words[m.start] not in ("cord", "conus")
+                    for m in view.mentions
+                )
             ):
                 main = list(place.levels)
                 spoken.append(place)

@@ -100,7 +100,7 @@ def find_places(view: SentenceWords, state: Discourse) -> list[Place]:
             part = "body"
         elif part == "body" and not _PROCESS_WORDS.isdisjoint(label):
             part = "process"  # "Transverse processes: left L1 and L2 fractures"
-        levels: list[str | None] = [level for level in group.levels if level[0] != "S"]
+        levels: list[str | None] = [level for level in _extended(view.words, at, group.levels) if level[0] != "S"]
         places.append(Place(at, at + 1, levels, NAMED, group, part))
     _chain(view, places)
     named_at = [place.at for place in places]
@@ -246,6 +246,22 @@ def _fracture_pair(view: SentenceWords, at: int) -> bool:
     return False
 
 
+def _extended(words: Sequence[str], at: int, levels: list[str]) -> list[str]:
+    """ "Every body from T8 downwards": T8 to L5."""
+    if len(levels) != 1 or words[at - 1 : at] != ["from"] or "<percent>" in words:
+        return levels  # "from T6 downwards 20%, 30% and 40%" names an order
+    after = words[at + 1 : at + 3]
+    if after[:1] and after[0] in _DOWN or after in (["and", "below"], ["on", "down"]):
+        return level_range(levels[0], "L5")
+    if after[:1] and after[0] in _UP or after in (["and", "above"], ["on", "up"]):
+        return level_range("T1", levels[0])
+    return levels
+
+
+_DOWN = frozenset("down downward downwards caudally caudad inferiorly".split())
+_UP = frozenset("up upward upwards cranially cephalad superiorly".split())
+
+
 def _chain(view: SentenceWords, places: list[Place]) -> None:
     """Join lists that adjectives or parentheses interrupt: "T9 (new), L2 and old T6"."""
     number = 0
@@ -261,9 +277,19 @@ def _chain(view: SentenceWords, places: list[Place]) -> None:
                 or view.words[following.end : following.end + 1]
                 and view.words[following.end] in _OWN_NOUN
                 or not _chained(view.words[place.end : following.at])
+                or _next_clause(view.words, place, following)
             ):
                 number += 1
     return
+
+
+def _next_clause(words: Sequence[str], place: Place, following: Place) -> bool:
+    """ "The fractured vertebra is L2, L1 is intact": two clauses, not a list."""
+    return (
+        words[place.end : following.at] == [","]
+        and words[place.at - 1 : place.at] in (["is"], ["was"], ["of"], ["at"], ["in"])
+        and words[following.end : following.end + 1] in (["is"], ["was"], ["has"], ["show"], ["remain"], ["appear"])
+    )
 
 
 def _chained(between: Sequence[str]) -> bool:
@@ -309,10 +335,15 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         following = view.words[cue.end] if cue.end < len(view.words) else "."
         if following not in VERBS and following not in _AFTER_REFERENCE and not _both_do(view, cue, following):
             return None  # "both pedicles", "each side"
-    if view.words[cue.end - 1] in ("first", "second", "last") and (view.words[cue.end : cue.end + 1] or ["."])[
-        0
-    ] not in VERBS | _AFTER_REFERENCE | {"<percent>"}:
-        return None  # "the first image", "the last study"
+    if view.words[cue.start - 1 : cue.start + 1] == ["<percent>", "each"] and any(
+        0 < cue.start - other.end <= 5 for other in view.cues if other.label == "reference"
+    ):
+        return None  # "the first two by 20% each"
+    if view.words[cue.end - 1] in ("first", "second", "last"):
+        following = (view.words[cue.end : cue.end + 1] or ["."])[0]
+        measured = "<percent>" in view.words[cue.end : cue.end + 3]  # "the last by about 35%"
+        if not measured and following not in VERBS | _AFTER_REFERENCE:
+            return None  # "the first image", "the last study"
     if view.words[cue.start] == "none" and any(p.spared for p in places):
         return None  # "apart from L1 none shows edema": of those already meant
     if view.words[cue.start] == "all" and view.words[cue.start - 2 : cue.start] in (["most", "of"], ["least", "of"]):

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vertriage.ages import acuity_of
-from vertriage.claims import PRIOR_STUDY, RANK, Claim, Level, Span
+from vertriage.claims import PRIOR, PRIOR_STUDY, RANK, Claim, Level, Span
 from vertriage.corrections import correct
 from vertriage.height import height_of
 from vertriage.lexicon import word_list
@@ -109,7 +109,7 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
             ):
                 continue  # "the conus is normal in signal"
             if label in ("marrow_edema", "cleft", "retropulsion") and (
-                _of_a_prior_study(link.view) or link.view.words[mention.start - 1 : mention.start] == ["previously"]
+                _of_a_prior_study(link.view, mention.start) or value != "absent" and _former(link.view.words, mention)
             ):
                 continue
             if label == "marrow_edema" and value == "present" and _of_the_cord(link):
@@ -170,14 +170,26 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
     return claims
 
 
-def _of_a_prior_study(view: SentenceWords) -> bool:
-    """ "On the earlier study T12 and L1 were edematous" says how it was."""
+def _of_a_prior_study(view: SentenceWords, at: int) -> bool:
+    """ "On the earlier study T12 and L1 were edematous, now they are not" says first how it was."""
     words = view.words
-    if words[:1] not in (["on"], ["at"], ["in"]) or not any(word in PRIOR_STUDY for word in words[1:5]):
+    opens = words[0] in ("on", "at", "in") and any(word in PRIOR_STUDY for word in words[1:5])
+    if not opens and words[:3] != ["at", "that", "time"] and words[0] not in (*PRIOR, "then"):
         return False
-    return any(word in ("was", "were", "had") for word in words) and not any(
-        word in ("now", "today", "currently", "is", "are", "has", "have") for word in words
-    )
+    end = next((i for i, word in enumerate(words) if word in _NOW or word == ";"), len(words))
+    then = words[:end]
+    return at < end and not _WAS.isdisjoint(then) and _IS.isdisjoint(then)
+
+
+_NOW = frozenset(["now", "today", "currently", "presently", "but"])
+_WAS = frozenset("was were had showed demonstrated".split())
+_IS = frozenset("is are has have".split())
+
+
+def _former(words: Sequence[str], mention: Mention) -> bool:
+    """ "Previously edematous", "the former cleft"."""
+    before = words[mention.start - 1 : mention.start]
+    return before == ["former"] or before != [] and before[0] in PRIOR
 
 
 def _broken_wall(link: Link) -> bool:

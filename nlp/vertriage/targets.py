@@ -14,6 +14,7 @@ A sentence without a letter of interest costs one pass over its words and nothin
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -310,7 +311,7 @@ def _before_noun(spelled: Sequence[str], at: int, hi: int) -> bool:
 _KNOWS = frozenset("i we you they to not us let who clinician physician please".split())
 _COUNTED = frozenset(["fracture", "deformity", "collapse", "vcf", "compression"])
 _BEFORE_OF = frozenset(["<level>", ":", "(", ",", "type", "classification", "-", "fracture"])
-_SHORTENED = frozenset("incl approx approximately approximate c ca esp resp".split())
+_SHORTENED = frozenset("rad rt lt bil incl approx approximately approximate c ca esp resp".split())
 _VALUE_ENDS = frozenset([",", ";", ".", ")"])
 _SEQUENCES = frozenset("stir tirm t1 t2 spair dwi".split())
 _NUMBER_WORDS = {
@@ -346,12 +347,32 @@ def _spoken_percent(spelled: Sequence[str], at: int, hi: int) -> tuple[int, floa
 _BARE_VALUES = frozenset("no none absent nil n nad - 0 na n/a yes y present + x".split())
 
 
+def _former_columns(headings: Sequence[str]) -> set[int]:
+    """The columns of a table that say how it was: "Then | Now", "2021 | 2024"."""
+    names = [heading.lower().strip(" :.") for heading in headings]
+    former = {at for at, name in enumerate(names) if not _THEN.isdisjoint(name.split())}
+    if former and any(not _NOW.isdisjoint(name.split()) for name in names):
+        return former
+    years = {at: int(found.group()) for at, name in enumerate(names) if (found := _YEAR.search(name))}
+    if len(years) > 1 and not any("change" in names[at] for at in years):
+        return {at for at, year in years.items() if year < max(years.values())}
+    return set()
+
+
+_THEN = frozenset("then before prior previous previously baseline earlier old initial last".split())
+_NOW = frozenset("now current currently today present new this latest follow-up".split())
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+
+
 def _row_words(
     tokens: Tokens, spelled: Sequence[str], groups: Sequence[LevelGroup], sentence: Sentence
 ) -> SentenceWords:
     """A row of a table, read as "level: heading value; heading value"."""
     row = SentenceWords(sentence, [], [], [])
+    former = _former_columns([heading for heading, _, _ in sentence.cells])
     for number, (heading, lo, hi) in enumerate(sentence.cells):
+        if number in former:
+            continue
         cell = sentence_words(tokens, spelled, groups, replace(sentence, start=lo, end=hi, cells=()))
         if not cell.words:
             continue
