@@ -145,7 +145,7 @@ def link_findings(views: Sequence[SentenceWords]) -> list[Link]:
         heading = sentence.heads and not view.groups and (len(sentence.label.split()) > 1 or view.words[-1:] == [":"])
         new = [] if heading else _link_sentence(view, places, state, order)
         links.extend(new)
-        _advance(view, places, new, state)
+        _advance(view, places, new, state, order)
     return links
 
 
@@ -315,6 +315,8 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
             continue
         elif not state.focus and state.known and view.words[0] in ("this", "it"):
             chosen.append((mention, [Place(-1, -1, list(state.known), FOCUS)], FOCUS, len(state.known) > 1))
+        elif state.focus and len(state.focus) == 1 and order - state.pointed <= 2:
+            chosen.append((mention, [Place(-1, -1, list(state.focus), REFERENCE)], REFERENCE, False))
         elif state.focus:
             chosen.append((mention, [Place(-1, -1, list(state.focus), FOCUS)], FOCUS, len(state.focus) > 1))
         else:
@@ -908,7 +910,7 @@ def _opens(view: SentenceWords) -> bool:
 _TOLD = frozenset("fracture marrow_edema augmented acuity cleft retropulsion".split())
 
 
-def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link], state: Discourse) -> None:
+def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link], state: Discourse, order: int) -> None:
     """After a sentence: what the next one may refer to."""
     if view.sentence.section == "history":
         bodies = [place for place in places if place.group is not None and place.part == "body"]
@@ -922,6 +924,7 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
         return
     spoken: list[Place] = []
     main: list[str | None] = []
+    pointed = False
     for link in links:
         if link.how not in (NAMED, REFERENCE) or not link.levels:
             continue
@@ -970,6 +973,7 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
     if not main and not links and (_opens(view) or view.words[1:2] == ["<level>"] or _centers(view)):
         place = next((p for p in places if p.group is not None and p.part == "body"), None)
         main = list(place.levels) if place is not None else []  # a sentence about this level, in words not known
+        pointed = _centers(view) and len(view.words) <= 9
         listed = [level for level in main if level]
         if len(listed) > 1 and _SOUND.isdisjoint(view.words) and (not state.lists or state.lists[-1] != listed):
             state.lists.append(listed)
@@ -988,4 +992,4 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
             and not (link.mention.label in ("fracture", "acuity", "augmented") and link.mention.negated)
         ]
     if main:
-        state.focus = main
+        state.focus, state.pointed = main, order if pointed else -9

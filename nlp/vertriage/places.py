@@ -70,6 +70,8 @@ class Discourse:
     heading: list[str | None] = field(default_factory=list)
     heading_how: str = ""
     focus: list[str | None] = field(default_factory=list)
+    pointed: int = -9
+    """The sentence that pointed at the focus and said no more: "The culprit is L1."."""
     lists: list[list[str]] = field(default_factory=list)
     """Lists of levels with a vertebral finding, oldest first."""
     fractured: list[str] = field(default_factory=list)
@@ -248,9 +250,17 @@ def _fracture_pair(view: SentenceWords, at: int) -> bool:
 
 def _extended(words: Sequence[str], at: int, levels: list[str]) -> list[str]:
     """ "Every body from T8 downwards": T8 to L5."""
-    if len(levels) != 1 or words[at - 1 : at] != ["from"] or "<percent>" in words:
+    if len(levels) != 1 or "<percent>" in words:
         return levels  # "from T6 downwards 20%, 30% and 40%" names an order
+    if words[at - 1 : at] == ["below"] and not _EVERY_BODY.isdisjoint(words[max(0, at - 6) : at]):
+        return level_range(levels[0], "L5")[1:] or levels
+    if words[at - 1 : at] == ["above"] and not _EVERY_BODY.isdisjoint(words[max(0, at - 6) : at]):
+        return level_range("T1", levels[0])[:-1] or levels
+    if words[at - 1 : at] != ["from"]:
+        return levels
     after = words[at + 1 : at + 3]
+    if words[at + 1 : at + 4] in (["to", "the", "sacrum"], ["through", "the", "sacrum"]) or after == ["to", "sacrum"]:
+        return level_range(levels[0], "L5")
     if after[:1] and after[0] in _DOWN or after in (["and", "below"], ["on", "down"]):
         return level_range(levels[0], "L5")
     if after[:1] and after[0] in _UP or after in (["and", "above"], ["on", "up"]):
@@ -258,6 +268,7 @@ def _extended(words: Sequence[str], at: int, levels: list[str]) -> list[str]:
     return levels
 
 
+_EVERY_BODY = frozenset(["every", "all", "each"])
 _DOWN = frozenset("down downward downwards caudally caudad inferiorly".split())
 _UP = frozenset("up upward upwards cranially cephalad superiorly".split())
 

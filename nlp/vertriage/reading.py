@@ -173,22 +173,26 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
 def _of_a_prior_study(view: SentenceWords, at: int) -> bool:
     """ "On the earlier study T12 and L1 were edematous, now they are not" says first how it was."""
     words = view.words
-    opens = words[0] in ("on", "at", "in") and any(word in PRIOR_STUDY for word in words[1:5])
-    if not opens and words[:3] != ["at", "that", "time"] and words[0] not in (*PRIOR, "then"):
-        return False
     end = next((i for i, word in enumerate(words) if word in _NOW or word == ";"), len(words))
     then = words[:end]
-    return at < end and not _WAS.isdisjoint(then) and _IS.isdisjoint(then)
+    opens = words[0] in ("on", "at", "in") and any(word in PRIOR_STUDY or word in _THEN for word in words[1:5])
+    ago = "ago" in then and end < len(words)
+    if not opens and not ago and words[:3] != ["at", "that", "time"] and words[0] not in (*PRIOR, "then"):
+        return False
+    return at < end and not _WAS.isdisjoint(then) and _IS.isdisjoint(then[:-1])
 
 
+_THEN = frozenset("presentation diagnosis baseline onset outset admission injury".split())
 _NOW = frozenset(["now", "today", "currently", "presently", "but"])
-_WAS = frozenset("was were had showed demonstrated".split())
+_WAS = frozenset("was were had showed demonstrated showing".split())
 _IS = frozenset("is are has have".split())
 
 
 def _former(words: Sequence[str], mention: Mention) -> bool:
-    """ "Previously edematous", "the former cleft"."""
+    """ "Previously edematous", "the former cleft", "edema then, none now"."""
     before = words[mention.start - 1 : mention.start]
+    if words[mention.end : mention.end + 2] == ["then", ","]:
+        return True
     return before == ["former"] or before != [] and before[0] in PRIOR
 
 
