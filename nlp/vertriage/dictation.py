@@ -50,13 +50,19 @@ def punctuated(text: str) -> str:
     """``text`` with the marks of a spoken report; unchanged when it has its own."""
     if text.count(" period") + text.count(" full stop") + text.count(" PERIOD") + text.count(" FULL STOP") > 2:
         return _SPOKEN.sub(_mark, text)
-    if len(text) < 160 or text.count(".") * 40 > len(text):
+    first = _WRITTEN.search(text)
+    opening = first.start() if first else len(text)
+    if opening < 80 or opening < len(text) and len(_WRITTEN.findall(text)) * 250 <= len(text):
+        opening = len(text)
+    lines = text[:opening].strip().count("\n") + 1
+    if opening < 80 or lines > 1 and opening / lines < 45:
         return text
-    lines = text.strip().count("\n") + 1
-    if lines > 1 and len(text) / lines < 45 or len(_WRITTEN.findall(text.strip())) * 250 > len(text):
+    if opening == len(text) and (opening < 160 or len(_WRITTEN.findall(text.strip())) * 250 > opening):
         return text
-    text = _HEADING.sub(_heading, text)
-    return _CLAUSE.sub(_stop, text)
+    headed, headings = _HEADING.subn(_heading, text[:opening])
+    if opening < len(text) and (headings < 2 or "\n\n" in text[:opening]):
+        return text  # a long first sentence
+    return _CLAUSE.sub(_stop, headed) + text[opening:]
 
 
 def _heading(match: re.Match[str]) -> str:

@@ -59,6 +59,8 @@ def height_loss(view: SentenceWords, at: int, value: float, *, named: bool) -> f
             break
     if ";" in after:
         after = after[: after.index(";")]
+    while before and before[-1] in _ROUGHLY:
+        before = before[:-1]
     if _former(words, before, after, at):
         return None
     height = other = 99
@@ -143,6 +145,7 @@ def height_loss(view: SentenceWords, at: int, value: float, *, named: bool) -> f
     return value
 
 
+_ROUGHLY = frozenset("about approximately around some roughly nearly almost circa just an estimated".split())
 _MEASURES = frozenset(["measure", "measures", "stand", "stands", "at"])
 _WHOLE = frozenset(["expected", "normal", "original", "neighbor", "neighboring", "adjacent"])
 
@@ -155,8 +158,21 @@ def _of_something_else(view: SentenceWords, verb: Mention) -> bool:
     )
 
 
+def _as_it_was(after: Sequence[str]) -> bool:
+    """ "... was wedged by 30% on the earlier study and has not altered"."""
+    return not _SAME.isdisjoint(after) or any(
+        after[i] == "not" and after[i + 1] in _ALTERED for i in range(len(after) - 1)
+    )
+
+
+_SAME = frozenset(["unchanged", "unaltered", "same", "stable", "static"])
+_ALTERED = frozenset("altered changed progressed increased worsened".split())
+
+
 def _former(words: Sequence[str], before: Sequence[str], after: Sequence[str], at: int) -> bool:
     """Whether the percentage is what the height loss used to be."""
+    if "<percent>" not in words[at + 1 :] and _as_it_was(words[at + 1 :]):
+        return False
     last = before[-4:]
     if before[-1:] == ["from"]:
         return "to" in after[:5] and "<level>" not in after[:3] or after[:1] == ["then"]

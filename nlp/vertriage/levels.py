@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vertriage.lexicon import word_list
 from vertriage.tokenizer import LEVEL, MARK, NUMBER, WORD, Tokens
@@ -38,6 +38,10 @@ ORDER: tuple[str, ...] = (
 _RANK = {level: rank for rank, level in enumerate(ORDER)} | {"T13": 18.5, "L6": 23.5, "S1": 24}
 _LIMIT = {"C": 7, "T": 13, "L": 6, "S": 5}
 _ATOM = re.compile(r"([A-Za-z])[A-Za-z]?[\W_]*0?(\d{1,2})$")
+_ABROAD = re.compile(r"(BWK?|LWK?|HWK|VT|VD|VL|TH|[TDL])[ .-]{0,2}(?:0?(\d{1,2})|([IVX]{1,4}))$", re.IGNORECASE)
+"""German (``BWK 7``), French (``VL1``) and Roman (``Th XII``) names."""
+_REGION_ABROAD = {"BW": "T", "BWK": "T", "LW": "L", "LWK": "L", "HWK": "C", "VT": "T", "VD": "T", "VL": "L"}
+_ROMAN = {numeral: number for number, numeral in enumerate("I II III IV V VI VII VIII IX X XI XII".split(), start=1)}
 _ORDINALS = {
     word: number
     for number, words in enumerate(
@@ -201,11 +205,17 @@ def _told_again(words: list[str], at: int, told: dict[int, str]) -> LevelGroup |
 
 def _parse(raw: str) -> str | None:
     match = _ATOM.match(raw)
-    if match is None:
-        return None
-    letter = match.group(1).upper()
+    if match is not None and match.group(1) not in "VvBbHh" and raw[1:2] not in ("W", "w"):
+        letter = match.group(1).upper()
+        number = int(match.group(2))
+    else:
+        match = _ABROAD.match(raw)
+        if match is None:
+            return None
+        name = match.group(1).upper()
+        letter = _REGION_ABROAD.get(name, name[0])
+        number = int(match.group(2)) if match.group(2) else _ROMAN.get(match.group(3), 0)
     letter = "T" if letter == "D" else letter
-    number = int(match.group(2))
     return f"{letter}{number}" if letter in _LIMIT and 1 <= number <= _LIMIT[letter] else None
 
 
@@ -559,11 +569,17 @@ def _spelled_out(tokens: Tokens, words: list[str], at: int) -> LevelGroup | None
         ):
             return None
         if word in _REGION and value in _CARDINALS and step == at + 1:
-            return None
+            governed = at > 0 and words[at - 1] in ("of", "at") and after not in ("or", "of", "and", "vertebra")
+            if not governed:
+                return None
         if word in _REGION and step > at + 1 and value in _CARDINALS:
             return None
         level = _parse(f"{letter}{number}")
-        return None if level is None else LevelGroup(at, step + 1, [level], [step])
+        if level is None:
+            return None
+        if word in _REGION and step > at + 1 and value.isdigit():  # "dorsal vertebrae 8 and 9"
+            return replace(_list(tokens, words, step, level), start=at)
+        return LevelGroup(at, step + 1, [level], [step])
     numbers: list[int] = []
     marks: list[int] = []
     step = at

@@ -59,7 +59,8 @@ FINDINGS = frozenset(
 )
 _MOVES_FOCUS = FINDINGS - {"acuity", "cleft_content"}
 _COVERAGE = word_list("coverage")
-_ANNOUNCES = frozenset(["follow", "follows", "following", "below"])
+_ANNOUNCES = frozenset(["follow", "follows", "following", "below", "under"])
+_FINDINGS = frozenset(["finding", "injury", "abnormality", "trauma", "pathology", "change"])
 _ATTRIBUTE_OF_LIST = frozenset(["marrow_edema", "cleft", "retropulsion", "augmented", "acuity"])
 _POINTED_AT = frozenset(["marrow_edema", "cleft", "retropulsion"])
 
@@ -125,6 +126,7 @@ def link_findings(views: Sequence[SentenceWords]) -> list[Link]:
         if sentence.section != state.section:
             state.section = sentence.section
             state.heading, state.focus = [], []
+            state.age = None
             if sentence.section in ("impression", "addendum"):
                 state.lists = []
         if sentence.paragraph != paragraph or sentence.item:
@@ -144,6 +146,8 @@ def link_findings(views: Sequence[SentenceWords]) -> list[Link]:
         previous_label = sentence.label or previous_label
         heading = sentence.heads and not view.groups and (len(sentence.label.split()) > 1 or view.words[-1:] == [":"])
         new = [] if heading else _link_sentence(view, places, state, order)
+        if state.age is not None:
+            new += _aged(new, state.age)
         links.extend(new)
         _advance(view, places, new, state, order)
     return links
@@ -161,7 +165,10 @@ def _announce(view: SentenceWords, state: Discourse) -> None:
             state.entered = [m for m in fractures if told and not (m.negated or m.asked or m.hedged)][:1]
     elif view.groups or sentence.section == "impression":
         state.entered = []
-    if (sentence.heads or not _ANNOUNCES.isdisjoint(view.words[-3:])) and not view.groups:
+    heads = sentence.heads or not _ANNOUNCES.isdisjoint(view.words[-3:])
+    if heads and not view.groups and not _FINDINGS.isdisjoint(view.words):
+        state.age = next((m for m in view.mentions if m.label == "acuity" and not (m.negated or m.asked)), None)
+    if heads and not view.groups:
         state.announced = [
             mention
             for mention in view.mentions
@@ -171,6 +178,19 @@ def _announce(view: SentenceWords, state: Discourse) -> None:
             state.announced = []
     elif state.announced and not any(at <= 1 for at, _ in view.groups):
         state.announced = []
+
+
+def _aged(links: Sequence[Link], age: Mention) -> list[Link]:
+    """The age of the heading, for the fractures of a sentence that gives them none."""
+    told = {level for link in links if link.mention.label == "acuity" for level in link.levels}
+    return [
+        replace(link, mention=replace(link.mention, label="acuity", value=age.value, entry=age.entry))
+        for link in links
+        if link.mention.label == "fracture"
+        and link.how in (NAMED, HEADING)
+        and not (link.mention.negated or link.mention.hedged or link.mention.asked)
+        and told.isdisjoint(link.levels)
+    ]
 
 
 def _keeps_heading(view: SentenceWords) -> bool:
@@ -292,7 +312,12 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
         if state.heading_how == "disc" and not state.heading:
             if mention.label == "retropulsion" and state.disc:  # "T9-T10: retropulsion does not contact the cord"
                 chosen.append((mention, [Place(-1, -1, list(state.disc), FOCUS)], FOCUS, False))
-            if mention.label in ("retropulsion", "marrow_edema", "cleft", "percent") or mention.value == "soft":
+            beside = len(state.focus) == 1 and set(state.focus) <= set(
+                state.disc
+            )  # "T12-L1: The L1 body is wedged ..."
+            if not beside and (
+                mention.label in ("retropulsion", "marrow_edema", "cleft", "percent") or mention.value == "soft"
+            ):
                 continue
         if mention.label in ("marrow_edema", "cleft", "percent", "acuity") and any(
             topic in view.sentence.label.lower() for topic in _NOT_VERTEBRAL

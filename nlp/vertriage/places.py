@@ -79,6 +79,8 @@ class Discourse:
     """The vertebra whose fracture the history tells of."""
     announced: list[Mention] = field(default_factory=list)
     """What a heading such as "Acute fractures:" says of the list below it."""
+    age: Mention | None = None
+    """The age that a heading gives the findings below it: "Acute findings:"."""
     entered: list[Mention] = field(default_factory=list)
     """The fracture of a form's field ("Fracture: yes") until a later field names its level."""
     unnamed: bool = False
@@ -127,7 +129,7 @@ def find_places(view: SentenceWords, state: Discourse) -> list[Place]:
                 places.append(Place(cue.start, cue.end, announced, NAMED))
                 last_end = cue.end
                 continue
-            if _one_more(view, cue) or _there(view, cue):
+            if _one_more(view, cue) or _there(view, cue) or _labelled(view, cue):
                 continue
             if apposed := _apposed(view, cue, places):
                 places.append(Place(cue.start, cue.end, apposed, NAMED))
@@ -167,6 +169,16 @@ _APPOSED = ([","], ["-"], ["("], [":"], [",", "all"], ["are"], ["represent"], ["
 def _there(view: SentenceWords, cue: Mention) -> bool:
     """ "At T10 and L1 there are further deformities" names them."""
     return view.words[cue.start - 3 : cue.start] in (["<level>", "there", "is"], ["<level>", "there", "are"])
+
+
+def _labelled(view: SentenceWords, cue: Mention) -> bool:
+    """ "L1: further fracture" is at L1."""
+    return (
+        len(view.groups) == 1
+        and view.offsets[view.groups[0][0]] < view.sentence.label_end
+        and not any(at in view.plural for at in range(cue.start, cue.end))
+        and _count(view.words[cue.start : cue.end]) < 2
+    )
 
 
 def _one_more(view: SentenceWords, cue: Mention) -> bool:
@@ -303,6 +315,20 @@ def _next_clause(words: Sequence[str], place: Place, following: Place) -> bool:
     )
 
 
+def _two_discs(places: Sequence[Place], cue: Mention) -> list[Place]:
+    """ "The L4/5 and L5/S1 discs are degenerate, the latter ..." speaks of a disc."""
+    discs = [place for place in places if place.at < cue.start and place.part == "disc"]
+    bodies = [place for place in places if place.at < cue.start and place.part == "body"]
+    return discs if len(discs) > 1 and not bodies else []
+
+
+def _told_before(place: Place, before: Sequence[Place]) -> bool:
+    """ "D7 to D10 are wedged, D9 the most": a level of a list, named once more."""
+    return place.group is not None and any(
+        other.at < place.at and other.group is not None and set(place.levels) < set(other.levels) for other in before
+    )
+
+
 def _chained(between: Sequence[str]) -> bool:
     if between[:1] == [")"] and between[-1:] == ["("]:
         between = between[1:-1]  # "acute (T12, L1) and chronic (T6) fractures"
@@ -407,6 +433,8 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         levels = list(wanted) if wanted else None
     elif kind == "this":
         levels = list(before[-1].levels) if before else list(state.heading or state.focus or state.known) or None
+    elif kind in ("former", "latter") and (discs := _two_discs(places, cue)):
+        return Place(cue.start, cue.end, list(discs[0 if kind == "former" else -1].levels), NAMED, part="disc")
     elif kind in ("former", "latter"):
         source = [level for place in before if place.how == NAMED for level in place.levels if level]
         counted = not {"first", "last"}.isdisjoint(view.words[cue.start : cue.end])
@@ -430,7 +458,10 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         if any(p.group is not None and cue.end < p.at <= cue.end + 2 for p in places):
             return None  # "the remaining deformities at T10, T12 and L1"
         picked = [
-            level for p in places if p.group is None and p.at < cue.start and p.how == REFERENCE for level in p.levels
+            level
+            for p in places
+            if p.at < cue.start and (p.group is None and p.how == REFERENCE or _told_before(p, before))
+            for level in p.levels
         ]
         whole = in_sentence if any(p.group is not None for p in before) else last_list
         rest = [level for level in whole if level not in picked]

@@ -31,7 +31,7 @@ _GOES_ON = (
     "are|is|were|was|of|suggest|suggests|consistent|compatible|and|may|as|in|at|on|suggestive|favou?r|favou?rs|discussed|communicated|"
     "above|below|with|for|to|by|from|that|which|would|should|could|has|have|section|item|items|called|phoned|or|but|can|do|does|not|will"
 )
-_LEVEL = re.compile(r"\b(?:[TDL]|Th|LV|DV)-?\d{1,2}\b")
+_LEVEL = re.compile(r"\b(?:[TDL]|Th|LV|DV|BWK ?|LWK ?)-?\d{1,2}\b")
 _DIAGNOSIS = re.compile(r"diagnos[ie]s\s*:?$", re.IGNORECASE)
 _FORM_LEVEL = re.compile(
     r"^\W*(?:vertebral )?(?:level|vertebra|segment|location|site)s?\s*[:=]\s*(?:[TDL]|Th)-?\d{1,2}\b",

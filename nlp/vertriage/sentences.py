@@ -33,7 +33,7 @@ _BULLET = re.compile(
 _LABEL = re.compile(r"[ \t]*([A-Za-z][^:.;?!\n|]{0,70}?)[ \t]*(:(?!\d)|\s--?\s|--(?=\s)|=(?=\s)|[ ]{3,}(?=\S))")
 _LEVEL_LINE = re.compile(
     r"[ \t]*(?:at\s+|presumed\s+|level\s*[:-]?\s*)?"
-    r"((?:[TDLC]|Th|DV|LV)[-. ]?\d{1,2}(?:\s*(?:,|&|and|/|-|to)\s*(?:[TDLC]|Th)?[-.]?\d{1,2})*)"
+    r"((?:[TDLC]|Th|DV|LV|BWK|LWK)[-. ]?\d{1,2}(?:\s*(?:,|&|and|/|-|to)\s*(?:[TDLC]|Th)?[-.]?\d{1,2})*)"
     r"(?:\s*\([^)\n]{1,60}\)|\s+(?:vertebra|vertebral body|body|level))?[ \t]*"
     r"(?::|\.(?=\s|$)|--?(?=\s)|\s--?\s|[ \t]{2,}|\||$|\n)",
     re.IGNORECASE,
@@ -148,7 +148,7 @@ _TABLE_HEADS = frozenset(
     ["level", "levels", "vertebra", "vertebrae", "vertebral level", "body", "vertebral body", "segment", "vert", "lvl"]
 )
 _SLASHED = re.compile(r"[^\s/](?:[^\t\n]*?\S)??(?=\s+/\s|\s*$)")
-_LEVEL_CELL = re.compile(r"\W*(?:[TDLC]|Th|DV|LV)[-. ]?\d{1,2}\b", re.IGNORECASE)
+_LEVEL_CELL = re.compile(r"\W*(?:[TDLC]|Th|DV|LV|BWK|LWK)[-. ]?\d{1,2}\b", re.IGNORECASE)
 _CELL = re.compile(r"[^\s|](?:[^\t|]*?[^\s|])??(?=\s{2,}|\t|\s*\||\s*$)")
 
 

@@ -139,10 +139,11 @@ def sentence_words(
             stop, value = _stated_percent(tokens, spelled, words, at, hi)
             if value is not None:
                 first_at = at
-                if words and words[-1] in _MORE:
-                    words.pop()
-                    first_at = first.pop()
-                    last.pop()
+                while words and (words[-1] in _MORE or words[-2:] in (["less", "than"], ["more", "than"])):
+                    for _ in range(1 if words[-1] in _MORE else 2):
+                        words.pop()
+                        first_at = first.pop()
+                        last.pop()
                 result.percents.append(Percent(len(words), value))
                 # "0% height loss" denies what it measures
                 denied = not value and words[-1:] not in (["of"], ["by"])
@@ -484,7 +485,7 @@ def match_targets(view: SentenceWords, lexicon: Lexicon) -> None:
                 if any(
                     label in labels
                     and (label != "acuity" or start <= mention.start and mention.end <= stop)
-                    and (label != "fracture" or "with" not in view.words[mention.end : stop])
+                    and (label != "fracture" or not _of_a_body_too(view.words, mention.end, stop))
                     and mention.start < stop
                     and mention.end > start
                     and not (
@@ -511,6 +512,17 @@ def match_targets(view: SentenceWords, lexicon: Lexicon) -> None:
 
 
 _MIMIC = Entry("mimic")
+
+
+def _of_a_body_too(words: Sequence[str], start: int, stop: int) -> bool:
+    """ "fractures of T9, L1 and the sacrum", "a fracture with extension to the pedicle": also of a vertebral body."""
+    return "with" in words[start:stop] or any(
+        words[at] == "<level>" and words[at + 1] in ("and", ",", "&", "plus") and words[at + 2] not in _PROCESSES
+        for at in range(start, stop - 2)
+    )
+
+
+_PROCESSES = frozenset("transverse spinous process pedicle lamina facet pars left right bilateral".split())
 
 
 def _still(words: Sequence[str], mention: Mention) -> bool:

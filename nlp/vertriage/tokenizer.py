@@ -32,7 +32,11 @@ _UNIT = r"(?!\s?(?:mm|cm|ml|mg|mci|%|x\s?\d|weeks?|days?|months?|years?|hours?|d
 TOKEN = re.compile(
     r"(?P<l>(?<![A-Za-z])(?:[Tt][Hh]|[Tt][Vv]|[Dd][Vv]|[Ll][Vv]|[TtDdLlCcSs])"  # a level: letter, joint, number
     r"(?:[-.#]|-\s)?0?\d{1,2}(?:(?![^\W_])|(?=[TtDdLlCcSs]\d))(?!\.\d|%)"
-    r"|(?<![^\W_])(?:T[Hh]|[TDLC])\s0?\d{1,2}(?![^\W_]|\.\d)" + _UNIT + r")"
+    r"|(?<![^\W_])(?:T[Hh]|[TDLC])\s0?\d{1,2}(?![^\W_]|\.\d)" + _UNIT + r"|(?<![^\W_])"
+    r"(?:(?:[BbLlHh][Ww][Kk]|[BL]W)[ .-]?0?\d{1,2}(?![^\W_]|\.\d)|V[TDL]\d{1,2}(?![^\W_])"  # German, Romance
+    r"|Th[ .-]{0,2}(?:I?X|I?V|X?VI{1,3}|XI{0,2}|I{1,3})(?![^\W_])"  # Roman numerals
+    r"|(?:TH|[TDL])(?:[ .-]{1,2}(?:IX|IV|VI{1,3}|XI{1,2}|I{2,3})|(?:IX|VI{1,3}|XI{1,2}|I{2,3}))(?![^\W_])"
+    r"))"
     r"|(?P<n>\d+(?:[.,]\d+)*(?![^\W_]))"
     rf"|(?P<w>[^\W_]+(?:{JOIN}+[^\W_]+)*(?:'[a-z]+)?)"
     r"|(?P<p>--+|[^\w\s]|_+)"
