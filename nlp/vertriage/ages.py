@@ -138,4 +138,9 @@ def _other_subject(link: Link) -> bool:
     for other in reversed(view.mentions):
         if other.label == "lesion_noun" and other.end <= mention.start and mention.start - other.end <= 4:
             return view.words[other.start] != "cement"
-    return any(other.label == "lesion_noun" and 0 <= other.start - mention.end <= 2 for other in view.mentions)
+    return any(
+        other.label == "lesion_noun"
+        and 0 <= other.start - mention.end <= 4
+        and not any(m.label == "fracture" and mention.end <= m.start < other.start for m in view.mentions)
+        for other in view.mentions
+    )

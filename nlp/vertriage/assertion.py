@@ -139,6 +139,11 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             and _confirmed(words[cue.end : cue.end + 9])
         ):
             continue
+        if words[cue.start] == "<neg>" and (cue.start == 0 or words[cue.start - 1] in (",", ";", ".", "and", ":")):
+            for mention in view.mentions:  # "(-) trauma, (-) motor weakness": the sign stands before
+                if cue.end <= mention.start < cue.end + 4 and not {",", ";"} & set(words[cue.end : mention.start]):
+                    mention.negated = True
+            continue
         if label == "planned":
             lo, hi = _clause(len(words), starts, cue)
             for mention in view.mentions:
@@ -200,6 +205,8 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             ):
                 continue  # "Epidural space: no abscess" is no value of the label
             lo = _backward_start(words, cue, starts, ends)
+            if words[cue.start] in ("versus", "vs") and ":" in words[lo : cue.start]:
+                lo = cue.start - words[lo : cue.start][::-1].index(":")  # "edema of L1: stress versus fracture"
             reach = int(cue.attrs.get("reach") or len(words))
             for mention in view.mentions:
                 near = mention.start >= cue.start - reach or mention.end == cue.start

@@ -409,7 +409,9 @@ def _high_energy_trauma(
     high = [
         (m, v)
         for m, v in found["high_trauma"]
-        if not m.negated and v.sentence.section in ("history", "findings", "impression", "title", "other", "addendum")
+        if not m.negated
+        and m.value != "other"
+        and v.sentence.section in ("history", "findings", "impression", "title", "other", "addendum")
     ]
     if high:
         return "present", high
@@ -577,7 +579,11 @@ def _infection_suspected(
         for m, v in [*present, *hedged]
         if v.sentence.section in ("findings", "impression", "addendum", "recommendation")
     ]
-    raised = [(m, v) for m, v in raised if _CHEST.isdisjoint(v.words)]
+    raised = [
+        (m, v)
+        for m, v in raised
+        if _CHEST.isdisjoint(v.words) and [w for w in v.words if w not in "?.,"] != ["infection"]
+    ]
     if raised:
         return "present", raised
     absent = [(m, v) for m, v in absent if v.sentence.section in ("findings", "impression", "addendum")]

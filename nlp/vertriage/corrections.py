@@ -66,7 +66,7 @@ def _former_names(view: SentenceWords) -> set[str]:
 
 
 _RECOUNTED = ("recount", "renumber")
-_COUNTED = ("counting", "transitional", "misnumber", "miscount")
+_COUNTED = ("counting", "transitional", "misnumber", "miscount", "numbering", "sacralized", "lumbarized")
 
 
 def _recount(views: Sequence[SentenceWords], links: Sequence[Link], words: tuple[str, ...]) -> dict[str, str]:

@@ -524,7 +524,12 @@ def _find(
             nxt.how == NAMED
             and mention.label != "percent"
             or nxt.how == REFERENCE
-            and words[nxt.at] in ("both", "each")
+            and (
+                words[nxt.at] in ("both", "each")
+                or mention.label == "percent"
+                and words[nxt.at] == "the"
+                and words[nxt.at + 1] in ("first", "second", "third", "last", "former", "latter")
+            )
         ):
             return _whole(nxt, places, mention, view)
         if gap and mention.label == "augmented" and all(word in _CEMENTED for word in gap):
@@ -851,7 +856,7 @@ def _deal(view: SentenceWords, chosen: Sequence[Chosen], fractured: Sequence[str
             ):
                 run.append((mention, found))
                 continue
-            if len(run) > 1:
+            if len(run) > 1 and (label == "percent" or _told_in_turn(view, run[-1][0].end)):
                 levels = _levels(run[0][1])
                 if len(levels) != len(run) and len(run) > 2:
                     said = [level for _, group in view.groups if group.part == "body" for level in group.levels]
@@ -869,6 +874,11 @@ def _deal(view: SentenceWords, chosen: Sequence[Chosen], fractured: Sequence[str
                         dealt[item.start] = [level]
             run = [(mention, found)] if mention is not None else []
     return dealt
+
+
+def _told_in_turn(view: SentenceWords, end: int) -> bool:
+    """Whether "respectively" closes the list, or opens the sentence's."""
+    return any(cue.label == "respectively" and cue.start - end <= 4 for cue in view.cues)
 
 
 def _places_before(view: SentenceWords, at: int, count: int) -> list[str]:
@@ -920,6 +930,7 @@ def _centers(view: SentenceWords) -> bool:
     return len(view.groups) == 1 and view.groups[0][1].part == "body" and not _CENTER.isdisjoint(view.words)
 
 
+_UPTAKE = frozenset(["uptake", "tracer", "radiotracer", "activity"])
 _CENTER = word_list("center")
 _SOUND = frozenset("normal unremarkable preserved intact maintained no not".split())
 
@@ -992,6 +1003,10 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
                 main = list(place.levels)
                 spoken.append(place)
                 break
+        taken_up = [p for p in places if p.part == "body" and p.group is not None]
+        if len(taken_up) > 1 and not _UPTAKE.isdisjoint(view.words):
+            main = [level for p in taken_up for level in p.levels]
+            state.lists.append([level for level in main if level])
     for place in places:
         if place.part == "disc" and len(place.levels) == 2:
             state.disc = [level for level in place.levels if level]

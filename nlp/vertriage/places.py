@@ -468,9 +468,12 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         if picked and 0 < len(rest) < len(whole) and _count(view.words[cue.start : cue.end]) in (0, len(rest)):
             # "T6, T7 and T8: the middle one ..., the other two ..."
             return Place(cue.start, cue.end, [*rest], REFERENCE)
+        wider = next((o for o in [*reversed(state.lists), state.fractured] if len(o) > len(in_sentence)), [])
+        rest = [level for level in wider if level not in in_sentence]
+        counted = len(rest) == _count(view.words[cue.start : cue.end]) > 1
+        if counted and in_sentence and "<percent>" in view.words[max(0, cue.start - 3) : cue.start]:
+            return Place(cue.start, cue.end, [*rest], REFERENCE)  # "40% at L1 and 25% at the remaining two"
         if "<percent>" in view.words[cue.end : cue.end + 5]:  # "60% at T8, the others 20-25%"
-            wider = next((o for o in [*reversed(state.lists), state.fractured] if len(o) > len(in_sentence)), [])
-            rest = [level for level in wider if level not in in_sentence]
             return Place(cue.start, cue.end, [*rest], REFERENCE) if rest and in_sentence else None
         levels, how = [], REMAINING
     elif kind == "all_except":

@@ -175,7 +175,7 @@ def _of_a_prior_study(view: SentenceWords, at: int) -> bool:
     words = view.words
     end = next((i for i, word in enumerate(words) if word in _NOW or word == ";"), len(words))
     then = words[:end]
-    opens = words[0] in ("on", "at", "in") and any(word in PRIOR_STUDY or word in _THEN for word in words[1:5])
+    opens = words[0] in ("on", "at", "in", "when") and any(word in PRIOR_STUDY or word in _THEN for word in words[1:5])
     ago = "ago" in then and end < len(words)
     if not opens and not ago and words[:3] != ["at", "that", "time"] and words[0] not in (*PRIOR, "then"):
         return False

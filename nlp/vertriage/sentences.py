@@ -48,6 +48,7 @@ _INLINE_ITEM = re.compile(
 )
 _FIELD = re.compile(r"\s[/|]\s+(?=[A-Z][A-Za-z ]{2,20}:)")
 _OPEN_END = re.compile(rf"(?:[,(/&+-]|\b(?:{'|'.join(sorted(word_list('line_goes_on')))}))\s*$", re.IGNORECASE)
+_ROMAN_DOT = re.compile(r"(?:Th|TH|[TDL])\.\s?[IVX]{1,4}$")
 _JOINER = re.compile(rf"(?:^|[\s(])(?:{'|'.join(map(re.escape, sorted(word_list('abbreviations'))))})$", re.IGNORECASE)
 
 
@@ -256,6 +257,8 @@ def _split(text: str, segment: list[int], section: SectionName, paragraph: int, 
             continue  # an item number
         if mark[0] == "." and text[at:end].strip().lower() in _BARE:
             continue  # the dots of a form: "Fragment in canal . no"
+        if mark[0] == "." and _ROMAN_DOT.search(head) and (after[:1].islower() or after[:1] == ","):
+            continue  # "in the L.I. vertebral body"
         if mark == "?" and (not head or head[-1:].isspace() or match.start() == start):
             continue  # a question mark in front of what is asked
         if mark[0] == "?" and (after[:1].islower() or after[:2] == "- "):

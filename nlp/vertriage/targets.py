@@ -195,7 +195,10 @@ def sentence_words(
             ):  # the label of a form reads on into its value: "Posterior border: bulging"
                 at += 1
                 continue
-            elif word == "." and words and words[-1] in _SHORTENED and at + 1 < hi:
+            elif word == "#" and words and words[-1] == "#":
+                at += 1
+                continue  # "transverse process ##"
+            elif word == "." and words and (words[-1] in _SHORTENED or words[-1] == "<level>") and at + 1 < hi:
                 at += 1
                 continue
             elif word == "+":
