@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from vertriage.claims import RANK
 from vertriage.levels import ORDER, neighbor
 from vertriage.lexicon import word_list
-from vertriage.linking import HEADING, Link
+from vertriage.linking import HEADING, REFERENCE, Link
 from vertriage.targets import SentenceWords
 
 _MISNAMED = word_list("misnamed")
@@ -49,6 +49,9 @@ def correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:
     if not renamed:
         return
     for link in links:
+        if link.view.sentence.section == "addendum" and link.how == REFERENCE and _points(link, renamed):
+            link.levels = []  # "the lower of the two, called L2 above, is L3": says which is meant
+            continue
         if link.view.sentence.section == "addendum" and anew:
             link.levels = [level for level in link.levels if level not in _former_names(link.view)]
             continue
@@ -58,6 +61,12 @@ def correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:
             ]
         else:
             link.levels = [renamed.get(level, level) if level else level for level in link.levels]
+
+
+def _points(link: Link, renamed: dict[str, str]) -> bool:
+    """Whether the reference only points at what is renamed in its sentence, in words that lead elsewhere."""
+    named = {level for _, group in link.view.groups for level in group.levels}
+    return bool(named & renamed.keys()) and named.isdisjoint(level or "" for level in link.levels)
 
 
 def _former_names(view: SentenceWords) -> set[str]:

@@ -32,6 +32,8 @@ def alike(
     for cue in view.cues:
         if cue.label != "alike" or view.words[cue.end - 1 : cue.end + 1] == ["same", "as"]:
             continue  # "L1: same as before" is an age
+        if view.words[cue.end : cue.end + 1] in (["as"], ["on"]) and "<level>" not in view.words[cue.end : cue.end + 5]:
+            continue  # "the same configuration on the CT of last year"
         place = next(
             (p for p in places if p.group is not None and p.part == "body" and cue.start <= p.at < cue.end), None
         )

@@ -650,8 +650,9 @@ def _part(words: list[str], group: LevelGroup) -> str:
     ):
         return "root"
     if (
-        before[-2:] in (["sensory", "level"], ["level", "at"], ["level", "of"])
-        and "sensory" in words[max(0, group.start - 4) : group.start]
+        before[-2:]
+        in (["sensory", "level"], ["level", "at"], ["level", "of"], ["at", "about"], ["at", "approximately"])
+        and "sensory" in words[max(0, group.start - 5) : group.start]
     ):
         return "root"
     if (

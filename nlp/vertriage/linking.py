@@ -302,6 +302,8 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
                 continue
             chosen.append((mention, found, found[0].how, False))
             continue
+        if mention.label == "acuity" and any(_flanked(view.words, p) for p in places):
+            continue  # "the vertebrae on either side of it, normal in January, ..."
         if history:
             if mention.label in ("fracture", "augmented"):
                 chosen.append((mention, [], NAMED, False))
@@ -390,6 +392,18 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
 _PERCENT = Entry("percent")
 
 
+def _attributive(words: Sequence[str], age: Mention, stop: int) -> bool:
+    """ "acute, unstable three-column fracture", "old, cemented L1 fracture": adjectives up to their noun."""
+    gap = words[age.end : stop]
+    return (
+        gap[:1] == [","]
+        and words[age.start - 1] not in VERBS
+        and 1 < len(gap) <= 6
+        and gap.count(",") == 1
+        and not any(w in PREPOSITIONS or w in VERBS or w in _DETERMINERS or w in (";", ":", "(", "no") for w in gap)
+    )
+
+
 def _spelled_out(words: Sequence[str], at: int) -> bool:
     """ "fractures above and below the cement, i.e. T12 and L2": the apposition says which."""
     lead = [word for word in words[max(0, at - 4) : at] if word not in (".", ",", ":")]
@@ -470,7 +484,7 @@ def _find(
             return _whole(place, places, mention, view)
     if mention.label != "augmented":
         places = [p for p in places if not _flanked(words, p)]
-    places = [p for p in places if words[max(0, p.at - 2) : p.at] not in _LIKE]
+    places = [p for p in places if words[max(0, p.at - 2) : p.at] not in _LIKE and not _by_comparison(words, p)]
     before = [p for p in places if p.end <= mention.start and not _lesion_aside(view, p, mention)]
     after = [p for p in places if p.at >= mention.end]
     inside = _inside_list(words, mention, before, after, all_mentions)
@@ -489,12 +503,12 @@ def _find(
             return spread  # "Of the untreated fractures, T11 is edematous and T6 is not"
     if mention.label == "acuity":  # "an old fracture (T7)": the word of age goes where its fracture goes
         for other in all_mentions:
-            if (
-                other.label == "fracture"
-                and 0 <= other.start - mention.end <= 2
+            if other.label == "fracture" and (
+                0 <= other.start - mention.end <= 2
                 and not any(
                     w in BLOCKS or w in _DETERMINERS or w == "<level>" for w in words[mention.end : other.start]
                 )
+                or _attributive(words, mention, other.start)
             ):
                 return _find(view, other, places, starts, all_mentions)
     prev = before[-1] if before else None
@@ -505,6 +519,12 @@ def _find(
             return _whole(said, places, mention, view)
     if nxt is not None and not _EXCEPTS.isdisjoint(words[mention.end : nxt.at]):
         nxt = None  # "no edema except at L1": denied of what was spoken of, not of L1
+    if prev is not None and "which" in words[mention.start : mention.end]:
+        return _whole(prev, places, mention, view)  # "T8 and T9, the age of which cannot be told"
+    if mention.label == "cleft" and (meant := _stands_for(words, mention, all_mentions)):
+        return _find(view, meant, places, starts, all_mentions)
+    if prev is not None and _fronted(words, prev, mention):
+        return _whole(prev, places, mention, view)
     clause = max((s for s in starts if s <= mention.start), default=0)
     clause_end = min((s for s in starts if s >= mention.end), default=len(words))
     # A label written about a lesion, not a fracture, e.g. "4 mm retropulsion": nothing to do; adjacency rules below.
@@ -520,6 +540,14 @@ def _find(
             return _whole(prev, places, mention, view)  # "the L1 body, which is fractured, measures ..."
     if nxt is not None and nxt.at < len(words):
         gap = words[mention.end : nxt.at]
+        if (
+            mention.label == "fracture"
+            and prev is None
+            and mention.start in view.plural
+            and {":", "are"} <= set(gap)
+            and gap[-1] in ("affecting", "involving", "at", "in", "of")
+        ):
+            return _whole(nxt, places, mention, view)  # "many fractures: there are five, affecting T8, T11 and L1"
         if not gap and (
             nxt.how == NAMED
             and mention.label != "percent"
@@ -643,6 +671,30 @@ def _lesion_aside(view: SentenceWords, place: Place, mention: Mention) -> bool:
     )
 
 
+def _stands_for(words: Sequence[str], mention: Mention, mentions: Sequence[Mention]) -> Mention | None:
+    """ "a crescent of fluid, representing a true cleft": where the crescent is."""
+    earlier = next((m for m in reversed(mentions) if m.label == mention.label and m.end <= mention.start), None)
+    if earlier is None or _REPRESENTS.isdisjoint(words[earlier.end : mention.start]):
+        return None
+    return earlier if "<level>" not in words[earlier.end : mention.start] else None
+
+
+_REPRESENTS = frozenset("representing indicating denoting signifying meaning".split())
+
+
+def _fronted(words: Sequence[str], place: Place, mention: Mention) -> bool:
+    """ "..., and in the upper of the pair a cleft lies ...": what a clause begins with leads what follows."""
+    gap = words[place.end : mention.start]
+    return (
+        place.at >= 2
+        and place.part == "body"
+        and words[place.at - 1] in ("in", "at", "within")
+        and words[place.at - 2] in ("and", "but", ";", "while", "whereas")
+        and len(gap) <= 3
+        and all(w in _DETERMINERS or w.isalpha() and w not in PREPOSITIONS and w not in VERBS for w in gap)
+    )
+
+
 def _in_turn(words: Sequence[str], first: Place, second: Place) -> bool:
     """ "At T10 it surrounds a cleft and at T11 is limited to the endplate": each place leads what follows it."""
     return (
@@ -661,6 +713,15 @@ def _flanked(words: Sequence[str], place: Place) -> bool:
     if "neighbor" in lead and "of" in lead:
         return True  # "both neighbors of the cemented L1"
     return "side" in lead and ("either" in lead or "both" in lead) and "of" in lead
+
+
+def _by_comparison(words: Sequence[str], place: Place) -> bool:
+    """ "L1, in contrast to T11, is wedged", "20% lower than L2 and L4": the other is what it is measured by."""
+    lead = words[max(0, place.at - 3) : place.at]
+    if lead[-1:] == ["than"]:
+        return len(lead) > 1 and lead[-2].endswith("er") and lead[-2] not in ("other", "rather")
+    aside = lead[:2] in (["in", "distinction"], ["in", "contrast"], ["as", "opposed"], ["in", "contradistinction"])
+    return aside and words[place.end : place.end + 1] == [","] and lead[-1] in ("to", "with", "from")
 
 
 def _contrasted(words: Sequence[str], place: Place) -> bool:

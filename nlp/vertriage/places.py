@@ -129,7 +129,7 @@ def find_places(view: SentenceWords, state: Discourse) -> list[Place]:
                 places.append(Place(cue.start, cue.end, announced, NAMED))
                 last_end = cue.end
                 continue
-            if _one_more(view, cue) or _there(view, cue) or _labelled(view, cue):
+            if _one_more(view, cue) or _there(view, cue) or _labelled(view, cue) or _from_there(view, cue):
                 continue
             if apposed := _apposed(view, cue, places):
                 places.append(Place(cue.start, cue.end, apposed, NAMED))
@@ -169,6 +169,16 @@ _APPOSED = ([","], ["-"], ["("], [":"], [",", "all"], ["are"], ["represent"], ["
 def _there(view: SentenceWords, cue: Mention) -> bool:
     """ "At T10 and L1 there are further deformities" names them."""
     return view.words[cue.start - 3 : cue.start] in (["<level>", "there", "is"], ["<level>", "there", "are"])
+
+
+def _from_there(view: SentenceWords, cue: Mention) -> bool:
+    """ "T5, two levels above": counted from another."""
+    return view.words[cue.start - 2 : cue.start] == ["<level>", ","] and view.words[cue.end : cue.end + 1] in (
+        ["above"],
+        ["below"],
+        ["higher"],
+        ["lower"],
+    )
 
 
 def _labelled(view: SentenceWords, cue: Mention) -> bool:
@@ -322,6 +332,11 @@ def _two_discs(places: Sequence[Place], cue: Mention) -> list[Place]:
     return discs if len(discs) > 1 and not bodies else []
 
 
+_SUPERLATIVE = frozenset(
+    "most least worst largest smallest oldest newest freshest youngest severest only latest".split()
+)
+
+
 def _told_before(place: Place, before: Sequence[Place]) -> bool:
     """ "D7 to D10 are wedged, D9 the most": a level of a list, named once more."""
     return place.group is not None and any(
@@ -337,6 +352,8 @@ def _chained(between: Sequence[str]) -> bool:
     for at, word in enumerate(between):
         if word == "which" and depth == 0:
             aside = True  # "at T8, which is acute, and at L1"
+        elif word in ("now", "already", "previously", "first") and between[at - 1 : at] == [","]:
+            aside = True  # "of T9, now confirmed by comparison with a film of 2020, and of L3"
         elif word == "with" and between[at - 1 : at] == [","] and between[-1] in ("at", "of", "in"):
             aside = True  # "fractures at T8, with edema, and at L1, with none"
         elif aside:
@@ -387,6 +404,10 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         return None  # "the middle one most of all"
     if kind in ("both", "these") and _compared(view.words, cue.start):
         return None  # "the flatter of the two"
+    if view.words[cue.start - 1 : cue.start] == ["of"] and not _SUPERLATIVE.isdisjoint(
+        view.words[max(0, cue.start - 4) : cue.start - 1]
+    ):
+        return None  # "T12 is the most recent of them"
     if view.words[cue.start - 1 : cue.start] == ["between"] and cue.start:
         return None  # "T8, between them"
     before = [p for p in places if p.at < cue.start and p.part == "body" and p.levels and None not in p.levels]
@@ -428,7 +449,7 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
             if count
             else next((o for o in (in_sentence, last_list, state.fractured) if len(o) >= 2), None)
         )
-        if wanted is None and not count:
+        if wanted is None and not count or view.words[cue.start] == "every" and len(state.fractured) > 2:
             wanted = state.fractured or last_list
         levels = list(wanted) if wanted else None
     elif kind == "this":
@@ -447,7 +468,8 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         if len(source) < 2:
             source = _recent_lists(state, 2)[-2:]
         if len(source) >= 2:
-            levels = [source[0] if kind == "former" else source[-1]]
+            second = "second" in view.words[cue.start : cue.end]  # of three: "the second of which"
+            levels = [source[0] if kind == "former" else source[1] if second else source[-1]]
     elif kind == "all":
         if any(p.group is not None and p.at == cue.end + 1 for p in places) and view.words[cue.end] in _SPANS:
             return None  # "at every level from T10 to L2"
@@ -480,6 +502,13 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         if view.words[cue.start] not in _ALL and any(m.end <= cue.start for m in view.mentions if m.label in _SPARED):
             return None  # "all edematous apart from L1": taken out of what was said, see ellipsis
         spared = next((p for p in places if cue.end <= p.at <= cue.end + 2 and p.group is not None), None)
+        whole = [p for p in before if spared is not None and p.group is not None and set(spared.levels) < set(p.levels)]
+        if spared is not None and whole and view.words[cue.start] not in _ALL:
+            if not any(m.end <= cue.start for m in view.mentions if m.label in _SPARED):
+                # "all of T4 to T9 with the exception of T6 are fractured"; when the finding stands before, see ellipsis
+                whole[-1].levels = [level for level in whole[-1].levels if level not in spared.levels]
+                places.remove(spared)
+            return None
         known = state.fractured if spared is None or len(in_sentence) <= len(spared.levels) else in_sentence
         if spared is not None and not known and view.words[cue.start] in _ALL:
             places.remove(spared)
@@ -535,7 +564,9 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         if "at" in view.words[cue.end : named] and "and" not in view.words[cue.end : named]:
             return None  # "the lowest of the fractures is at T10"
         following = (view.words[cue.end : cue.end + 1] or ["."])[0]
-        stands = view.words[cue.end - 1] in ("one", "two", "three") or following in VERBS | _AFTER_REFERENCE
+        stands = view.words[cue.end - 1] in ("one", "two", "three", "pair") or following in VERBS | _AFTER_REFERENCE
+        lead = view.words[cue.start - 1 : cue.start]
+        stands = stands or lead in (["in"], ["at"], ["within"]) and following in ("a", "an", "no", "there")
         if listed is None or following in _ANATOMY or not stands:
             return None
         ranked = sorted(listed, key=lambda level: _RANK.get(level, 99.0))

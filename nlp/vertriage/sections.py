@@ -120,6 +120,9 @@ def find_sections(text: str, rules: SectionRules | None = None) -> list[Section]
             # Behind the findings "Exam: spastic gait" is the patient's, and a diagnosis the reader's.
             name = "history" if name == "title" else name
             name = "impression" if _DIAGNOSIS.match(folded[heading:body].strip()) else name
+        if name == "title" and sections and sections[-1].name == "history":
+            # "Pain for a week. Examination: power 4/5" is the clinician's examination.
+            name = "title" if rules.exam_line.match(folded[body:].lstrip()) else "history"
         end = found[number + 1][1] if number + 1 < len(found) else len(text)
         findings_follow = any(n == "findings" for n, _, _ in found[number + 1 :])
         if findings_follow and name in _SHORT:

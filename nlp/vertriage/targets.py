@@ -140,7 +140,12 @@ def sentence_words(
             if value is not None:
                 first_at = at
                 while words and (words[-1] in _MORE or words[-2:] in (["less", "than"], ["more", "than"])):
-                    for _ in range(1 if words[-1] in _MORE else 2):
+                    spelled_bound = words[-1] not in _MORE
+                    for _ in range(2 if spelled_bound else 1):
+                        words.pop()
+                        first_at = first.pop()
+                        last.pop()
+                    if spelled_bound and words and words[-1] in ("not", "no"):  # "not more than 15%"
                         words.pop()
                         first_at = first.pop()
                         last.pop()
