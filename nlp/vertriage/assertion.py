@@ -112,6 +112,10 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
     excepts = [(c.start, c.end) for c in cues if c.label == "except"]
     for cue in cues:
         label = cue.label
+        if cue.label == "negation_backward" and any(
+            m.value == "absent" and m.start < cue.start and cue.end <= m.end for m in view.mentions
+        ):
+            continue  # "L1 fracture: edema at presentation has since resolved"
         if words[cue.start : cue.start + 3] == [":", "none", "of"]:
             continue  # "prior T11 fracture, prior L1 fracture: none of them shows edema"
         if label.endswith("_backward"):
@@ -476,7 +480,7 @@ def _backward_start(words: Sequence[str], cue: Mention, starts: Sequence[int], e
             return at + 1
         if first in (":", "-") and words[at] == ",":
             return at + 1
-        if words[at] == ":" and first not in (":", "-") and cue.start - at > 4:
+        if words[at] == ":" and first not in (":", "-") and cue.start - at > (3 if first in ("has", "have") else 4):
             return at + 1  # "Old L2 fracture: the former edema has disappeared"
         if (
             words[at] in ("with", "which")

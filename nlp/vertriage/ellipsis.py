@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vertriage.assertion import VERBS
-from vertriage.lexicon import word_list
-from vertriage.places import NAMED, REMAINING, Discourse, Place
+from vertriage.lexicon import Entry, word_list
+from vertriage.places import NAMED, REFERENCE, REMAINING, Discourse, Place
 from vertriage.targets import Mention, SentenceWords
 
 Chosen = tuple[Mention, list[Place], int, bool]
@@ -60,7 +60,9 @@ def alike(
     return found
 
 
-_NEGATIVE = frozenset(["not", "none", "without", "no", "free", "devoid", "clear"])
+_NEGATIVE = frozenset(
+    "not none without no free devoid clear cleared resolved gone disappeared subsided vanished".split()
+)
 _UNHARMED = frozenset("normal intact unremarkable spared none no not preserved maintained".split())
 _LEVEL_FIELD = frozenset("level location site vertebra segment".split())
 _LABEL_WORDS = word_list("label_words")
@@ -140,6 +142,19 @@ def announced(view: SentenceWords, places: Sequence[Place], chosen: Sequence[Cho
                 copy = Mention(mention.label, mention.value, place.at, place.end, mention.entry, False, mention.hedged)
                 found.append((copy, [place], NAMED, False))
     return found
+
+
+def sound(view: SentenceWords, places: Sequence[Place]) -> list[Chosen]:
+    """ "L1 is intact" of an addendum: the fracture that was reported there is denied."""
+    return [
+        (Mention("fracture", "hard", place.at, place.end, Entry("fracture"), negated=True), [place], NAMED, False)
+        for place in places
+        if place.part == "body"
+        and place.group is not None
+        and view.words[place.end : place.end + 1] in (["is"], ["are"])
+        and view.words[place.end + 1 : place.end + 2] in (["intact"], ["normal"], ["unremarkable"], ["uninjured"])
+        and view.words[place.end + 2 : place.end + 3] in (["."], [","], [";"], ["and"], [])
+    ]
 
 
 def names_level(view: SentenceWords) -> bool:
@@ -269,6 +284,8 @@ def elliptic(
         )
         if place is None and cue.label == "ellipsis":
             place = next((p for p in reversed(places) if p.part == "body" and p.end <= cue.start), None)
+        if place is None and cue.start == 0 and cue.label == "ellipsis" and len(state.focus) == 1:
+            place = Place(-1, -1, list(state.focus), REFERENCE)  # "It was edematous. That has now cleared."
         if (
             not said
             or place is None

@@ -33,6 +33,7 @@ from vertriage.ellipsis import (
     names_level,
     only,
     own_age,
+    sound,
     spare,
     values_by_level,
 )
@@ -289,7 +290,7 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
             for at, w in enumerate(view.words[: mention.start])
             if at >= mention.start - 4
         ):
-            beside = view.words[mention.start - 1 : mention.start] + view.words[mention.end : mention.end + 1]
+            beside = view.words[mention.start - 1 : mention.start] + view.words[mention.end : mention.end + 2]
             if "<level>" not in beside and not any(
                 place.at < mention.end and place.end > mention.start for place in places
             ):
@@ -360,6 +361,8 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
         own_age(chosen)
     if "only" in cued:
         chosen += only(view, places, chosen)
+    if view.sentence.section == "addendum":
+        chosen += sound(view, places)
     if any(place.spared for place in places):
         chosen += all_but(chosen)
     spared = spare(view, places, chosen) if "except" in cued else {}
@@ -938,8 +941,11 @@ def _deal(view: SentenceWords, chosen: Sequence[Chosen], fractured: Sequence[str
 
 
 def _told_in_turn(view: SentenceWords, end: int) -> bool:
-    """Whether "respectively" closes the list, or opens the sentence's."""
-    return any(cue.label == "respectively" and cue.start - end <= 4 for cue in view.cues)
+    """Whether "respectively" is said of the list that ends there, and not of percentages behind it."""
+    return any(
+        cue.label == "respectively" and sum(end <= percent.at < cue.start for percent in view.percents) < 2
+        for cue in view.cues
+    )
 
 
 def _places_before(view: SentenceWords, at: int, count: int) -> list[str]:

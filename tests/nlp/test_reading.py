@@ -12,6 +12,7 @@ TABLES = [
     "conflicts", "pathway", "styles", "hard", "snippets_edema", "snippets_fracture_height", "snippets_acuity",
     "snippets_cleft_retropulsion", "snippets_malignant", "snippets_context", "snippets_several_1",
     "snippets_several_2", "snippets_single", "snippets_features",
+    "snippets_discourse_1", "snippets_discourse_2", "kinds",
 ]  # fmt: skip
 
 
