@@ -148,6 +148,8 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
                 if cue.end <= mention.start < cue.end + 4 and not {",", ";"} & set(words[cue.end : mention.start]):
                     mention.negated = True
             continue
+        if label == "planned" and words[cue.start - 1 : cue.end] == ["as", "before"]:
+            continue  # "cement as before"
         if label == "planned":
             lo, hi = _clause(len(words), starts, cue)
             for mention in view.mentions:
@@ -226,11 +228,29 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
                     and not _POINTS.isdisjoint(words[mention.end : cue.start])
                 ):
                     continue  # "edema is florid in T10 and absent in T9"
-                if near and lo <= mention.start and mention.end <= cue.start:
+                within = cue.start < mention.start and mention.end < cue.end  # "looked for a cleft and found none"
+                if within or near and lo <= mention.start and mention.end <= cue.start:
                     held = held_by.get(id(mention))
                     if held is not None and _presupposed(words, lo, held):
                         continue
                     _mark(mention, label, history)
+    _deny_label(view)
+
+
+def _deny_label(view: SentenceWords) -> None:
+    """ "Metastases: no evidence of metastases": the label is denied with its value."""
+    if not view.sentence.label or ":" not in view.words:
+        return
+    colon = view.words.index(":")
+    for mention in view.mentions:
+        if mention.end <= colon and not mention.negated:
+            mention.negated = any(
+                other.label == mention.label
+                and other.start > colon
+                and other.negated
+                and set(view.words[other.start : other.end]) & set(view.words[mention.start : mention.end])
+                for other in view.mentions
+            )
 
 
 def _confirmed(after: Sequence[str]) -> bool:
@@ -280,7 +300,8 @@ def _presupposed(words: Sequence[str], lo: int, mention: Mention, *, quantifier:
     It is when a definite noun phrase holds it, behind a preposition and something else that is denied or hedged.
     """
     if quantifier and _subject_of_verb(words, mention.end):
-        return True
+        # not so "none of these has lost height and the outlines are kept": the finding is the verb
+        return VERBS.isdisjoint(words[mention.start : mention.end])
     at = mention.start - 1
     named = words[mention.end : mention.end + 1] == ["<level>"]
     while at >= lo and at > mention.start - 8 and (words[at] in _NOUN_PHRASE or words[at][-2:] in ("ed", "ly")):

@@ -32,7 +32,7 @@ _HEADING = re.compile(
 )
 _VERB = r"(?:is|are|has|have|shows?|demonstrates?|appears?|measures?|remains?|ends?|terminates?|was|were|maintains?)"
 _CLAUSE = re.compile(
-    r"(?<=[a-z0-9%])[ \n](?=there (?:is|are|was|were|has)\b|no "
+    r"(?<=[a-z0-9%])[ \n](?=there (?:is|are|was|were|has)\b|no |none of |neither "
     rf"|(?:the|this|these|it|both|[tl]\d{{1,2}})(?: [\w-]+){{0,5}}? {_VERB}\b)",
     re.IGNORECASE,
 )
@@ -59,10 +59,20 @@ def punctuated(text: str) -> str:
         return text
     if opening == len(text) and (opening < 160 or len(_WRITTEN.findall(text.strip())) * 250 > opening):
         return text
-    headed, headings = _HEADING.subn(_heading, text[:opening])
+    told = text[:opening]
+    if match := _OPENING_HISTORY.match(told):  # "MRI spine with contrast history of lung cancer"
+        told = f"{match.group('before')}\n{match.group('h')}:{told[match.end() + 1 :]}"
+    headed, headings = _HEADING.subn(_heading, told)
     if opening < len(text) and (headings < 2 or "\n\n" in text[:opening]):
         return text  # a long first sentence
     return _CLAUSE.sub(_stop, headed) + text[opening:]
+
+
+_OPENING_HISTORY = re.compile(
+    r"(?P<before>\s*(?:mri?|ct|x[- ]?ray|xr|radiograph|bone scan)\b[\w /-]{3,70}?)\s"
+    r"(?P<h>history|indication)(?=\sof\s)",
+    re.IGNORECASE,
+)
 
 
 def _heading(match: re.Match[str]) -> str:

@@ -5,6 +5,7 @@
 ``\\.br\\``, ``\\par``                                    a line break (HL7 and RTF escapes)
 ``intraverte-`` at the end of a line, ``bral``         one word
 ``Cleft: [ ] gas [x] none``, ``(X)``, ``\u2611``      ``Cleft:          none``
+``L2.HEIGHT LOSS: 15 %``                                ``L2:HEIGHT LOSS: 15 %``
 ``> T12: wedge`` on every line of a forwarded message  the line without its mark
 "Page 2 of 2, Patient: ..." in mid-sentence            the sentence goes on
 =====================================================  ================================================
@@ -49,6 +50,10 @@ _COMPOUND = frozenset(
 _FIRST = frozenset("non post pre anti low high long well so end ill fat gas fluid cement mid wedge age follow".split())
 BOX = re.compile(r"\[[ _]?([ xX*\u2713\u2714]?)[ _]?\]|([\u2610-\u2612])")
 """A box of a form, ticked or empty."""
+_KEYED = re.compile(
+    r"^[ \t]*(?:th?|d|l|c|bwk ?|lwk ?)\d{1,2}\.(?=[a-z][a-z /]{1,30}[:=])", re.IGNORECASE | re.MULTILINE
+)
+"""A key of two parts: ``L2.HEIGHT LOSS: 15 %``."""
 _ROUND_BOX = re.compile(r"\([ _]?([ xX*\u2713\u2714]?)[ _]?\)")
 _FORM_LABEL = re.compile(
     r"[ \t]*[^\s:=\[\u2610-\u2612][^:=\n\[\u2610-\u2612]{0,60}?(?:[ \t]*[:=]|[ \t]{2,}(?=\[|[\u2610-\u2612]))"
@@ -68,6 +73,8 @@ def plain(text: str) -> str:
         text = _ENTITY.sub(_entity, text)
     if "\\" in text:
         text = _ESCAPE.sub(lambda match: "\n".ljust(len(match.group())), text)
+    if _KEYED.search(text):
+        text = _KEYED.sub(lambda match: match.group()[:-1] + ":", text)
     if text.count("\n>") > 2:
         text = re.sub(r"^>+", lambda match: " " * len(match.group()), text, flags=re.MULTILINE)
     if "-\n" in text or "- \n" in text:

@@ -83,6 +83,7 @@ _ELLIPTIC = frozenset(["ellipsis", "except", "contrary", "alike"])
 _OF_THE_BODY = frozenset(["fracture", "augmented", "acuity"])
 _TOWARD = frozenset("lateral anterior posterior dorsal ventral next close superficial medial".split())
 _NEIGHBORING = frozenset(
+    "bracketing flanking straddling beside around "
     "above below adjacent cranial caudal cephalad proximal next neighboring bordering abutting overlying "
     "underlying".split()
 )
@@ -827,6 +828,8 @@ def _inside_list(
     """A finding within a list of levels, or in the parenthesis behind one, is its neighbor's alone."""
     prev = before[-1] if before else None
     nxt = after[0] if after else None
+    if nxt is not None and words[mention.end : nxt.at] in (["at"], ["in"]) and words[mention.start - 1] == "(":
+        return nxt  # "fractures of T10 and T12 (cleft at T12)"
     if prev is not None and prev.group is not None and prev.end < len(words) and words[prev.end] == "(":
         close = next((i for i in range(prev.end, len(words)) if words[i] == ")"), len(words))
         if mention.end <= close and not any(p.at < mention.start and p.at > prev.end for p in before):

@@ -387,7 +387,10 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         "all",
     ):
         following = view.words[cue.end] if cue.end < len(view.words) else "."
-        if following not in VERBS and following not in _AFTER_REFERENCE and not _both_do(view, cue, following):
+        governed = view.words[cue.start - 1 : cue.start] in (["in"], ["of"], ["at"], ["within"])
+        if governed and following in ("on", "upon"):
+            pass  # "persists in each on the STIR series"
+        elif following not in VERBS and following not in _AFTER_REFERENCE and not _both_do(view, cue, following):
             return None  # "both pedicles", "each side"
     if view.words[cue.start - 1 : cue.start + 1] == ["<percent>", "each"] and any(
         0 < cue.start - other.end <= 5 for other in view.cues if other.label == "reference"

@@ -32,7 +32,7 @@ _GOES_ON = (
     "above|below|with|for|to|by|from|that|which|would|should|could|has|have|section|item|items|called|phoned|or|but|can|do|does|not|will"
 )
 _LEVEL = re.compile(r"\b(?:[TDL]|Th|LV|DV|BWK ?|LWK ?)-?\d{1,2}\b")
-_DIAGNOSIS = re.compile(r"diagnos[ie]s\s*:?$", re.IGNORECASE)
+_DIAGNOSIS = re.compile(r"\W*diagnos[ie]s\W*$", re.IGNORECASE)
 _FORM_LEVEL = re.compile(
     r"^\W*(?:vertebral )?(?:level|vertebra|segment|location|site)s?\s*[:=]\s*(?:[TDL]|Th)-?\d{1,2}\b",
     re.IGNORECASE | re.MULTILINE,
@@ -74,8 +74,8 @@ class SectionRules:
         # Tried at the start of every line only, and where a sentence starts within one: the long list of headings is
         # never run over the whole text.
         self.line = re.compile(
-            rf"[ \t>*#=_-]*(?:\d{{1,2}}[.)]\s*)?(?P<h>{alternatives})(?:\(s\))?{date}[ \t*_]*"
-            rf"(?:(?P<sep>:|-{{1,2}}(?=\s)|=)|(?P<eol>[ \t.]*$))",
+            rf"[ \t>*#=_<\[-]*(?:\d{{1,2}}[.)]\s*)?(?P<h>{alternatives})(?:\(s\))?{date}[ \t*_]*"
+            rf"(?:(?P<sep>:|-{{1,2}}(?=\s)|=|[>\]]:?)|(?P<eol>[ \t.]*$))",
             flags,
         )
         self.bare = re.compile(rf"[ \t]*(?P<h>{_BARE})\b[.,]?[ \t]+(?!(?:{_GOES_ON})\b)(?=\w)", flags)

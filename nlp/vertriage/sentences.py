@@ -46,6 +46,8 @@ _END = re.compile(rf"[.?!]+[\"')\]]*(?=\s|$)|(?<=[a-z\])])\.(?=[A-Z][a-z])|{STOP
 _INLINE_ITEM = re.compile(
     r"(?<=\S)\s+(?=\(?\d{1,2}[.)]\s+[A-Z])|(?<=[.;:])\s+(?=\(?\d{1,2}[.)]\s*\S)|\s+(?=[\u2022*]\s+\S)"
 )
+_LEGEND = re.compile(r"[:,;=][ \t]*\+\s+[a-z][^.+\n]{0,40}[,;]\s*-\s+[a-z]")
+"""What the signs of a table mean: "STIR: + bright marrow, - not bright"."""
 _FIELD = re.compile(r"\s[/|]\s+(?=[A-Z][A-Za-z ]{2,20}:)")
 _OPEN_END = re.compile(rf"(?:[,(/&+-]|\b(?:{'|'.join(sorted(word_list('line_goes_on')))}))\s*$", re.IGNORECASE)
 _ROMAN_DOT = re.compile(r"(?:Th|TH|[TDL])\.\s?[IVX]{1,4}$")
@@ -85,16 +87,19 @@ def find_sentences(text: str, sections: list[Section]) -> list[Sentence]:
         segment: list[int] | None = None
         previous: tuple[int, int] | None = None
         table: list[str] = []
+        columns: list[int] = []
         for number, (start, end) in enumerate(lines):
             cells = _cells(text, start, end)  # as received: folding makes a tab one blank
             if header := _table_header(text, cells, lines[number + 1 : number + 4]):
                 table = header
+                columns = [lo - start for _, lo, _ in cells] if "|" not in text[start:end] else []
                 if segment:
                     _split(folded, segment, section.name, paragraph, sentences)
                 segment = previous = None
                 continue
             if table and len(cells) >= 2 and _LEVEL_CELL.match(cells[0][0]):
-                row = tuple((table[min(i, len(table) - 1)], lo, hi) for i, (_, lo, hi) in enumerate(cells))
+                heads = _heads(table, columns, [lo - start for _, lo, _ in cells])
+                row = tuple((head, lo, hi) for head, (_, lo, hi) in zip(heads, cells, strict=True))
                 sentences.append(
                     Sentence(
                         start, end, section.name, cells[0][0], cells[0][2], item=True, paragraph=paragraph, cells=row
@@ -143,6 +148,13 @@ def _table_header(text: str, cells: list[tuple[str, int, int]], following: list[
     if widths == {len(cells)}:
         return names
     return ["Level", *names] if widths == {len(cells) + 1} else []
+
+
+def _heads(table: list[str], columns: list[int], at: list[int]) -> list[str]:
+    """The heading of every cell of a row: by count, or by position where cells of the row are blank."""
+    if len(at) == len(table) or len(columns) != len(table):
+        return [table[min(number, len(table) - 1)] for number in range(len(at))]
+    return [table[min(range(len(columns)), key=lambda i: abs(columns[i] - start))] for start in at]
 
 
 _TABLE_HEADS = frozenset(
@@ -214,8 +226,10 @@ def _continues(text: str, previous: tuple[int, int], line: tuple[int, int], widt
     if stripped[:1].islower() and not before.rstrip().endswith(":"):
         return True
     level = _LEVEL_LINE.match(body)
-    if level and (not _OPEN_END.search(before) or not body[level.end() :].strip() and _NO_VALUE.search(before)):
-        return False
+    if level:
+        rest = body[level.end() :].strip()
+        if not _OPEN_END.search(before) or _NO_VALUE.search(before) and (not rest or ":" in rest[:40]):
+            return False
     if _IN_CAPITALS.fullmatch(stripped) and before.upper() != before and not _OPEN_END.search(before):
         return False  # a heading the sections do not know
     if _OPEN_END.search(before) and not _label(body):
@@ -308,6 +322,8 @@ def _emit(
         for box, following in zip(boxes, [*boxes[1:], None], strict=True):
             if ticked(box):  # an empty box asserts nothing
                 _emit(text, box.end(), following.start() if following else end, section, paragraph, indent, out)
+        return
+    if _LEGEND.search(text, start, end):
         return
     while start < end and text[start].isspace():
         start += 1

@@ -368,6 +368,7 @@ def _former_columns(headings: Sequence[str]) -> set[int]:
     return set()
 
 
+_SIGNS = {"+": "<pos>", "++": "<pos>", "+++": "<pos>", "(+)": "<pos>", "+/-": "equivocal", "-": "no", "(-)": "no"}
 _THEN = frozenset("then before prior previous previously baseline earlier old initial last".split())
 _NOW = frozenset("now current currently today present new this latest follow-up".split())
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
@@ -387,6 +388,8 @@ def _row_words(
             continue
         anchor = cell.first_token[0]
         lead: list[str] = []
+        if sign := _SIGNS.get("".join(tokens.raw[token] for token in range(anchor, cell.last_token[-1] + 1))):
+            cell.words[:], cell.first_token[:], cell.last_token[:] = [sign], [anchor], [cell.last_token[-1]]
         if number:
             lead = [
                 ";",
