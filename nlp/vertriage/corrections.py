@@ -21,14 +21,19 @@ from vertriage.targets import SentenceWords
 
 _MISNAMED = word_list("misnamed")
 _RENUMBERS = word_list("renumbers")
-_IN_TRUTH = frozenset("read be is are was lie lies belong belongs correspond corresponds sits located".split())
+_IN_TRUTH = frozenset(
+    "read be is are was lie lies belong belongs correspond corresponds sits located consider substitute".split()
+)
 _LATER = ("not", "instead", "rather", "place")
 
 
 def correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:
     """An addendum that moves a finding ("at T8 and T11, not T7 and T10") renames the levels of the report."""
     renamed: dict[str, str] = {}
-    for view in views:
+    everything = any(
+        view.sentence.section == "addendum" and {"all", "level", "one"} <= set(view.words) for view in views
+    )
+    for view in [] if everything else views:
         if view.sentence.section != "addendum" or len(view.groups) < 2:
             continue
         for (at, right), (then, wrong) in zip(view.groups, view.groups[1:], strict=False):
@@ -56,6 +61,8 @@ def correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:
             link.levels = [level for level in link.levels if level not in _former_names(link.view)]
             continue
         if link.view.sentence.section == "addendum":
+            if link.mention.negated and set(link.levels) <= renamed.keys():
+                continue  # "L2 is normal": of the vertebra that is rightly called so
             link.levels = [level for level in link.levels if level not in renamed] or [
                 renamed.get(level or "", level) for level in link.levels
             ]

@@ -45,7 +45,13 @@ def alike(
             for item in chosen
             if item[0].label in _COPIED and item[0].end <= min(cue.start, place.at) and place not in item[1] and item[1]
         ]
-        said = {m.label for m in mentions if place.at <= m.start <= cue.end + 6 and m.attrs.get("only") != "negated"}
+        said = {
+            m.label
+            for m in mentions
+            if place.at <= m.start <= cue.end + 6
+            and m.attrs.get("only") != "negated"
+            and not (cue.start < m.start and m.end <= cue.end)  # "a similar signal change"
+        }
         opening = cue.start <= 2 or "<level>" not in view.words[cue.start : cue.end]
         told = bool(said) and "<level>" in view.words[cue.start : cue.end]  # "L1 too contains a cleft": that, no more
         for mention in before or (state.described if opening else ()):
@@ -53,6 +59,8 @@ def alike(
                 continue
             if not before and mention.label not in _DESCRIBED:
                 continue
+            if mention.label == "percent" and any(m.label == "percent" and place in where for m, where, _, _ in chosen):
+                continue  # it has a percentage of its own
             # A percentage keeps its position, by which its value is known.
             at = (mention.start, mention.end) if mention.label == "percent" else (cue.start, cue.end)
             copy = Mention(mention.label, mention.value, *at, mention.entry, mention.negated, mention.hedged)

@@ -138,7 +138,7 @@ def height_loss(view: SentenceWords, at: int, value: float, *, named: bool) -> f
     tail_end = next((i for i, word in enumerate(after[:8]) if word in (",", ";", ".", "<percent>", "and")), 8)
     if (
         "height" in after[:tail_end]
-        and any(word in _RETAINED or word == "left" for word in after[:tail_end])
+        and any(word in _RETAINED or word in ("left", "remain", "remains", "survives") for word in after[:tail_end])
         and not {"loss", "lost", "reduction", "reduced"}.intersection(before[-6:] + after[:tail_end])
     ):
         return 100 - value  # "70% of the body height remaining"

@@ -287,11 +287,15 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
         if mention.attrs.get("anaphor") and not _fractures_spoken_of(view, mention, state):
             continue
         if mention.label == "augmented" and any(
-            w in _NEIGHBORING or w == "between" and at >= mention.start - 2
+            w in _NEIGHBORING
+            or w == "between"
+            and (at >= mention.start - 2 or view.words[at + 1 : at + 3] == ["the", "two"])
             for at, w in enumerate(view.words[: mention.start])
             if at >= mention.start - 4
         ):
-            beside = view.words[mention.start - 1 : mention.start] + view.words[mention.end : mention.end + 2]
+            beside = view.words[mention.start - 1 : mention.start] + view.words[mention.end : mention.end + 1]
+            if view.words[mention.end : mention.end + 1] in (["in"], ["of"], ["within"]):
+                beside += view.words[mention.end + 1 : mention.end + 2]
             if "<level>" not in beside and not any(
                 place.at < mention.end and place.end > mention.start for place in places
             ):
@@ -331,6 +335,7 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
             mention.label == "marrow_replacement"
             and not _DIFFUSE.isdisjoint(view.words)
             and _ONE_BODY.isdisjoint(view.words)
+            and "its" not in view.words[mention.start - 2 : mention.end + 3]
         ):
             chosen.append((mention, [Place(-1, -1, [], EVERY)], EVERY, False))
             continue
@@ -488,6 +493,8 @@ def _find(
             return _whole(place, places, mention, view)
     if mention.label != "augmented":
         places = [p for p in places if not _flanked(words, p)]
+    if mention.label in _IN_THE_CANAL:
+        places = [p for p in places if not _extent(words, p)]
     places = [p for p in places if words[max(0, p.at - 2) : p.at] not in _LIKE and not _by_comparison(words, p)]
     before = [p for p in places if p.end <= mention.start and not _lesion_aside(view, p, mention)]
     after = [p for p in places if p.at >= mention.end]
@@ -575,9 +582,12 @@ def _find(
             return [nxt]  # "a moderate (40%) fracture of T9 and a mild (20%) fracture of T10"
         if prev is not None and _in_turn(words, prev, nxt):
             return _whole(prev, places, mention, view)
+        if prev is not None and _with_its_own(words, prev, mention, nxt):
+            return [prev]
         beside = prev is not None and mention.label in _OF_THE_BODY and not _BESIDE.isdisjoint(gap)
         if not beside and (_leads(words, mention.end, nxt.at) or _lies(words, mention.end, nxt.at)):
-            return _whole(nxt, places, mention, view)
+            mate = _mate(words, after)
+            return [nxt, mate] if mate is not None else _whole(nxt, places, mention, view)
         # "Second fracture, acute: T11"
         alone = (words[nxt.end : nxt.end + 1] or ["."])[0] in BLOCKS
         aged = [w for m in all_mentions if alone and m.label == "acuity" for w in words[m.start : m.end]]
@@ -699,6 +709,25 @@ def _fronted(words: Sequence[str], place: Place, mention: Mention) -> bool:
     )
 
 
+def _with_its_own(words: Sequence[str], first: Place, mention: Mention, second: Place) -> bool:
+    """ "Collapse of D7 with an epidural component and of L2": the component is D7's."""
+    lead = words[first.at - 1 : first.at]
+    return (
+        lead in (["of"], ["at"], ["in"])
+        and words[mention.end : second.at] == ["and", *lead]
+        and "with" in words[first.end : mention.start]
+    )
+
+
+def _mate(words: Sequence[str], after: Sequence[Place]) -> Place | None:
+    """ "edema of the whole of the former and the superior half of the latter": both."""
+    if len(after) < 2 or after[0].how != REFERENCE or after[1].how != REFERENCE:
+        return None
+    between = words[after[0].end : after[1].at]
+    joined = between[:1] == ["and"] and between[-1:] == ["of"] and len(between) <= 6
+    return after[1] if joined and VERBS.isdisjoint(between) and "<percent>" not in between else None
+
+
 def _in_turn(words: Sequence[str], first: Place, second: Place) -> bool:
     """ "At T10 it surrounds a cleft and at T11 is limited to the endplate": each place leads what follows it."""
     return (
@@ -717,6 +746,18 @@ def _flanked(words: Sequence[str], place: Place) -> bool:
     if "neighbor" in lead and "of" in lead:
         return True  # "both neighbors of the cemented L1"
     return "side" in lead and ("either" in lead or "both" in lead) and "of" in lead
+
+
+def _extent(words: Sequence[str], place: Place) -> bool:
+    """ "an epidural component fills the canal from mid L2 to the L3/4 disc": how far it goes, not whose it is."""
+    return "from" in words[max(0, place.at - 2) : place.at] and words[place.end : place.end + 1] in (
+        ["to"],
+        ["through"],
+        ["down"],
+    )
+
+
+_IN_THE_CANAL = frozenset(["soft_tissue_mass", "convex_posterior_border", "retropulsion"])
 
 
 def _by_comparison(words: Sequence[str], place: Place) -> bool:

@@ -129,6 +129,8 @@ def find_places(view: SentenceWords, state: Discourse) -> list[Place]:
                 places.append(Place(cue.start, cue.end, announced, NAMED))
                 last_end = cue.end
                 continue
+            if _undergone(view, cue, places):
+                continue
             if _one_more(view, cue) or _there(view, cue) or _labelled(view, cue) or _from_there(view, cue):
                 continue
             if apposed := _apposed(view, cue, places):
@@ -178,6 +180,13 @@ def _from_there(view: SentenceWords, cue: Mention) -> bool:
         ["below"],
         ["higher"],
         ["lower"],
+    )
+
+
+def _undergone(view: SentenceWords, cue: Mention, places: Sequence[Place]) -> bool:
+    """ "The T12 body has undergone further collapse": its own."""
+    return view.words[cue.start - 1 : cue.start] in (["undergone"], ["sustained"], ["suffered"], ["show"]) and any(
+        place.group is not None and place.part == "body" and place.end <= cue.start for place in places
     )
 
 

@@ -126,7 +126,9 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
                 continue  # "neoplastic infiltration cannot be excluded" is a suspicion, not a signal
             if label == "marrow_replacement" and _only_edema(link):
                 continue
-            if label == "retropulsion" and "convex" in link.view.words[mention.start : mention.end]:
+            if label == "retropulsion" and any(
+                word.startswith("convex") for word in link.view.words[mention.start : mention.end]
+            ):
                 continue  # a bulging border, not a displaced fragment
             if (
                 label in ("cleft", "marrow_edema")

@@ -75,7 +75,7 @@ class SectionRules:
         # never run over the whole text.
         self.line = re.compile(
             rf"[ \t>*#=_<\[-]*(?:\d{{1,2}}[.)]\s*)?(?P<h>{alternatives})(?:\(s\))?{date}[ \t*_]*"
-            rf"(?:(?P<sep>:|-{{1,2}}(?=\s)|=|[>\]]:?)|(?P<eol>[ \t.]*$))",
+            rf"(?:(?P<sep>:|-{{1,2}}(?=\s)|=|[>\]]:?|\)(?=\s))|(?P<eol>[ \t.]*$))",
             flags,
         )
         self.bare = re.compile(rf"[ \t]*(?P<h>{_BARE})\b[.,]?[ \t]+(?!(?:{_GOES_ON})\b)(?=\w)", flags)

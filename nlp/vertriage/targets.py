@@ -508,6 +508,7 @@ def match_targets(view: SentenceWords, lexicon: Lexicon) -> None:
                 if (
                     label in _FLIPS
                     and mention.value != "absent"
+                    and view.words[mention.start] not in ("cannot", "unable", "hardly", "barely")
                     and not _NO.isdisjoint(view.words[mention.start : mention.end])
                 ):
                     mention.negated = True  # "the cord is not compressed": the negation stands among the words
