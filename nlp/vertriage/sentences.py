@@ -50,6 +50,7 @@ _LEGEND = re.compile(r"[:,;=][ \t]*\+\s+[a-z][^.+\n]{0,40}[,;]\s*-\s+[a-z]")
 """What the signs of a table mean: "STIR: + bright marrow, - not bright"."""
 _FIELD = re.compile(r"\s[/|]\s+(?=[A-Z][A-Za-z ]{2,20}:)")
 _OPEN_END = re.compile(rf"(?:[,(/&+-]|\b(?:{'|'.join(sorted(word_list('line_goes_on')))}))\s*$", re.IGNORECASE)
+_TITLE = re.compile(r"(?:^|\s)(?:dr|mr|mrs|vs|prof|e\.g|i\.e|approx|cf)$", re.IGNORECASE)
 _ROMAN_DOT = re.compile(r"(?:Th|TH|[TDL])\.\s?[IVX]{1,4}$")
 _JOINER = re.compile(rf"(?:^|[\s(])(?:{'|'.join(map(re.escape, sorted(word_list('abbreviations'))))})$", re.IGNORECASE)
 
@@ -265,13 +266,18 @@ def _split(text: str, segment: list[int], section: SectionName, paragraph: int, 
         after = text[at : at + 40].lstrip()
         if mark[0] == "." and (_JOINER.search(head) and not re.match(r"[A-Z][a-z]+\b.*", after)):
             continue
-        if mark[0] == "." and re.search(r"(?:^|\s)(?:dr|mr|mrs|vs|prof|e\.g|i\.e|approx|cf)$", head, re.IGNORECASE):
+        if mark[0] == "." and _TITLE.search(head):
             continue
-        if mark[0] == "." and re.search(r"(?:^|\n)\s*\(?\d{1,2}$", text[start : match.start()]):
-            continue  # an item number
+        if mark[0] == "." and head[-1:].isdigit() and _is_item_number(text, start, match.start()):
+            continue
         if mark[0] == "." and text[at:end].strip().lower() in _BARE:
             continue  # the dots of a form: "Fragment in canal . no"
-        if mark[0] == "." and _ROMAN_DOT.search(head) and (after[:1].islower() or after[:1] == ","):
+        if (
+            mark[0] == "."
+            and head[-1:] in ("I", "V", "X")
+            and _ROMAN_DOT.search(head)
+            and (after[:1].islower() or after[:1] == ",")
+        ):
             continue  # "in the L.I. vertebral body"
         if mark == "?" and (not head or head[-1:].isspace() or match.start() == start):
             continue  # a question mark in front of what is asked
@@ -283,6 +289,16 @@ def _split(text: str, segment: list[int], section: SectionName, paragraph: int, 
         for a, b in _items(text, lo, hi):
             for c, d in _bounded(text, a, b):
                 _emit(text, c, d, section, paragraph, indent, out)
+
+
+def _is_item_number(text: str, start: int, at: int) -> bool:
+    """Whether the digits before ``at`` open the line or the paragraph: "2." of a list."""
+    first = at
+    while first > start and text[first - 1].isdigit():
+        first -= 1
+    while first > start and text[first - 1] in " \t(":
+        first -= 1
+    return at - first <= 12 and (first == start or text[first - 1] == "\n")
 
 
 _BARE = frozenset(["no", "none", "absent", "nil", "yes", "present"])
@@ -323,7 +339,7 @@ def _emit(
             if ticked(box):  # an empty box asserts nothing
                 _emit(text, box.end(), following.start() if following else end, section, paragraph, indent, out)
         return
-    if _LEGEND.search(text, start, end):
+    if text.find("+", start, end) >= 0 and _LEGEND.search(text, start, end):
         return
     while start < end and text[start].isspace():
         start += 1

@@ -163,9 +163,11 @@ def sentence_words(
             if word == "-" or word == "--":
                 tight_left = at > lo and end[at - 1] == start[at]
                 tight_right = at + 1 < hi and start[at + 1] == end[at]
-                if word == "-" and tight_left and tight_right:
+                if word == "-" and (
+                    tight_left and tight_right or words[-1:] == [":"] and at + 1 < hi and kind[at + 1] == "w"
+                ):
                     at += 1
-                    continue
+                    continue  # also "Cleft: - not seen"
                 word = "-"
                 gap = tokens.start[at + 1] - end[at] if at + 1 < hi else 9
                 ends = at + 1 < hi and spelled[at + 1] in _VALUE_ENDS

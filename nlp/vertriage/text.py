@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from vertriage.dictation import punctuated
 from vertriage.layout import plain
@@ -38,6 +39,7 @@ _TABLE = str.maketrans({**_FOLD, **dict(zip(_LATIN, _PLAIN, strict=True))})
 _LEADERS = re.compile(r"\s*\.(?:\s?\.){3,}")
 
 
+@lru_cache(maxsize=4)  # every stage of a report asks for the same text
 def fold(text: str) -> str:
     """Return ``text`` with dashes, quotes, blanks, bullets and accented letters made plain; the length is unchanged."""
     folded = text.translate(_TABLE)
