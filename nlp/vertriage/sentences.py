@@ -46,6 +46,7 @@ _END = re.compile(rf"[.?!]+[\"')\]]*(?=\s|$)|(?<=[a-z\])])\.(?=[A-Z][a-z])|{STOP
 _INLINE_ITEM = re.compile(
     r"(?<=\S)\s+(?=\(?\d{1,2}[.)]\s+[A-Z])|(?<=[.;:])\s+(?=\(?\d{1,2}[.)]\s*\S)|\s+(?=[\u2022*]\s+\S)"
 )
+_FIELD_LINE = re.compile(r"[ \t]*[a-z][a-z /()%-]{2,30}:[ \t]*\S")
 _LEGEND = re.compile(r"[:,;=][ \t]*\+\s+[a-z][^.+\n]{0,40}[,;]\s*-\s+[a-z]")
 """What the signs of a table mean: "STIR: + bright marrow, - not bright"."""
 _FIELD = re.compile(r"\s[/|]\s+(?=[A-Z][A-Za-z ]{2,20}:)")
@@ -211,7 +212,12 @@ def _continues(text: str, previous: tuple[int, int], line: tuple[int, int], widt
         return False
     if _BULLET.match(body) and not (before.rstrip().endswith(("-", ",")) and stripped[:1] not in "*-"):
         number = re.match(r"\s*(\d{1,2})[.)](?!\d)", body)
-        if not number or not _OPEN_END.search(before) or before.rstrip().endswith("-"):
+        if (
+            not number
+            or not _OPEN_END.search(before)
+            or before.rstrip().endswith("-")
+            or _NO_VALUE.search(before.rstrip())
+        ):
             return False
     words = stripped.split()
     if (
@@ -225,7 +231,8 @@ def _continues(text: str, previous: tuple[int, int], line: tuple[int, int], widt
     if _LEVEL_FIRST.match(before) and _LEVEL_FIRST.match(body) and not _OPEN_END.search(before):
         return False  # line by line, a vertebra each
     if stripped[:1].islower() and not before.rstrip().endswith(":"):
-        return True
+        # but "  edema: yes" below "  height loss: 40%" is a field of its own, where there was room for it above
+        return not (_FIELD_LINE.match(body) and len(before) + 12 < max(width, 40) and not _OPEN_END.search(before))
     level = _LEVEL_LINE.match(body)
     if level:
         rest = body[level.end() :].strip()

@@ -118,6 +118,7 @@ def sentence_words(
     last: list[int] = []
     result = SentenceWords(sentence, words, first, last)
     kind, start, end = tokens.kind, tokens.start, tokens.end
+    in_percent = _IN_PERCENT.search(sentence.label) is not None
     number = bisect_left(groups, lo, key=lambda g: g.start)
     at = lo
     while at < hi:
@@ -127,6 +128,8 @@ def sentence_words(
             if group.end <= at:
                 continue
             stop = min(group.end, hi)
+            if group.end > hi:
+                group = _cut(group, hi)  # the "1" behind the tab is a grade, not L1-2
             result.groups.append((len(words), group))
             words.append("<disc>" if group.part == "disc" else "<sacral>" if group.part == "sacral" else "<level>")
             first.append(at)
@@ -137,6 +140,8 @@ def sentence_words(
         token_kind = kind[at]
         if token_kind == NUMBER or word in _NUMBER_WORDS:
             stop, value = _stated_percent(tokens, spelled, words, at, hi)
+            if value is None and in_percent and token_kind == NUMBER and start[at] >= sentence.label_end:
+                stop, value = _bare_percent(spelled, at, hi)
             if value is not None:
                 first_at = at
                 while words and (words[-1] in _MORE or words[-2:] in (["less", "than"], ["more", "than"])):
@@ -157,12 +162,18 @@ def sentence_words(
                 last.append(stop - 1)
                 at = stop
                 continue
+        if token_kind == NUMBER and words[-1:] == ["<level>"] and word in _GRADES and _graded(spelled, lo, at, hi):
+            words += ["normal"] if word == "0" else ["genant", "grade", word]
+            first += [at] * (len(words) - len(first))
+            last += [at] * (len(words) - len(last))
+            at += 1
+            continue
         if token_kind == NUMBER:
             word = word if len(word) == 1 else "<number>"
         elif token_kind == MARK:
             if word == "-" or word == "--":
                 tight_left = at > lo and end[at - 1] == start[at]
-                tight_right = at + 1 < hi and start[at + 1] == end[at]
+                tight_right = at + 1 < hi and start[at + 1] == end[at] and kind[at + 1] != MARK  # "edema-, cleft-"
                 if word == "-" and (
                     tight_left and tight_right or words[-1:] == [":"] and at + 1 < hi and kind[at + 1] == "w"
                 ):
@@ -315,6 +326,35 @@ def _percent(tokens: Tokens, spelled: Sequence[str], at: int, hi: int) -> tuple[
     return at, None
 
 
+def _cut(group: LevelGroup, hi: int) -> LevelGroup:
+    """A group of levels as far as the cell goes that it begins in."""
+    kept = [number for number, at in enumerate(group.at) if at < hi]
+    part = "body" if group.part == "disc" and len(kept) == 1 else group.part
+    return replace(group, end=hi, levels=[group.levels[i] for i in kept], at=[group.at[i] for i in kept], part=part)
+
+
+_IN_PERCENT = re.compile(r"(?:height|ht|loss|reduction).*%|%.*(?:height|loss)", re.IGNORECASE)
+
+
+def _bare_percent(spelled: Sequence[str], at: int, hi: int) -> tuple[int, float | None]:
+    """A number under a heading that counts in percent: ``Height loss (%): 40, 20``."""
+    value = _number(spelled[at])
+    if value is None or not 0 <= value <= 100 or at + 1 < hi and spelled[at + 1] in ("mm", "cm", "/"):
+        return at, None
+    if at + 2 < hi and spelled[at + 1] in ("-", "to") and (upper := _number(spelled[at + 2])) is not None:
+        return at + 3, upper
+    return at + 1, value
+
+
+_GRADES = frozenset(["0", "1", "2", "3"])
+
+
+def _graded(spelled: Sequence[str], lo: int, at: int, hi: int) -> bool:
+    """ "Genant: T6 0, T7 1 (wedge), T8 2": the number behind a level is its grade."""
+    following = spelled[at + 1] if at + 1 < hi else "."
+    return following in (",", ";", ".", "(") and not {"genant", "sq", "semiquantitative"}.isdisjoint(spelled[lo:at])
+
+
 def _before_noun(spelled: Sequence[str], at: int, hi: int) -> bool:
     return at < hi and spelled[at][:1].isalpha() and spelled[at] not in ("in", "at", "of", "and", "with")
 
@@ -370,7 +410,17 @@ def _former_columns(headings: Sequence[str]) -> set[int]:
     return set()
 
 
-_SIGNS = {"+": "<pos>", "++": "<pos>", "+++": "<pos>", "(+)": "<pos>", "+/-": "equivocal", "-": "no", "(-)": "no"}
+_SIGNS = {
+    "+": "<pos>",
+    "++": "<pos>",
+    "+++": "<pos>",
+    "(+)": "<pos>",
+    "+/-": "equivocal",
+    "-": "no",
+    "(-)": "no",
+    "pos": "<pos>",
+}
+_HEIGHT_COLUMN = re.compile(r"(?:height|ht|loss|reduction|compression)\b(?!.*\bmm\b)", re.IGNORECASE)
 _THEN = frozenset("then before prior previous previously baseline earlier old initial last".split())
 _NOW = frozenset("now current currently today present new this latest follow-up".split())
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
@@ -385,7 +435,8 @@ def _row_words(
     for number, (heading, lo, hi) in enumerate(sentence.cells):
         if number in former:
             continue
-        cell = sentence_words(tokens, spelled, groups, replace(sentence, start=lo, end=hi, cells=()))
+        label = "height loss (%)" if number and _HEIGHT_COLUMN.search(heading) else ""
+        cell = sentence_words(tokens, spelled, groups, replace(sentence, start=lo, end=hi, cells=(), label=label))
         if not cell.words:
             continue
         anchor = cell.first_token[0]
