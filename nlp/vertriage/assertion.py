@@ -242,9 +242,10 @@ def _deny_label(view: SentenceWords) -> None:
     if not view.sentence.label or ":" not in view.words:
         return
     colon = view.words.index(":")
+    denied = view.words[colon + 1 : colon + 2] == ["no"] and view.words[colon + 3 : colon + 5] == ["of", "it"]
     for mention in view.mentions:
         if mention.end <= colon and not mention.negated:
-            mention.negated = any(
+            mention.negated = denied or any(
                 other.label == mention.label
                 and other.start > colon
                 and other.negated

@@ -30,9 +30,12 @@ _HEADING = re.compile(
     r"[ \n](?!(?:of|are|with|to|was|were|as|that|consistent|compatible|suggests?|in|and|on|for)\b)",
     re.IGNORECASE,
 )
-_VERB = r"(?:is|are|has|have|shows?|demonstrates?|appears?|measures?|remains?|ends?|terminates?|was|were|maintains?)"
+_VERB = (
+    r"(?:is|are|has|have|shows?|demonstrates?|appears?|measures?|remains?|ends?|terminates?|was|were|maintains?"
+    r"|projects?|lies|sits|runs|contacts?|indents?|touches|extends?|looks?)"
+)
 _CLAUSE = re.compile(
-    r"(?<=[a-z0-9%])[ \n](?=there (?:is|are|was|were|has)\b|no |none of |neither "
+    r"(?<=[a-z0-9%])[ \n](?=(?:fe)?male \d|there (?:is|are|was|were|has)\b|no |none of |neither "
     rf"|(?:the|this|these|it|both|[tl]\d{{1,2}})(?: [\w-]+){{0,5}}? {_VERB}\b)",
     re.IGNORECASE,
 )

@@ -72,7 +72,7 @@ _NEGATIVE = frozenset(
     "not none without no free devoid clear cleared resolved gone disappeared subsided vanished".split()
 )
 _UNHARMED = frozenset("normal intact unremarkable spared none no not preserved maintained".split())
-_LEVEL_FIELD = frozenset("level location site vertebra segment where".split())
+_LEVEL_FIELD = frozenset("level location site vertebra segment where which".split())
 _LABEL_WORDS = word_list("label_words")
 _COPIED = frozenset(
     "fracture marrow_edema acuity percent cleft cleft_content retropulsion marrow_replacement osseous_destruction "

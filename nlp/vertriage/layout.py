@@ -58,6 +58,7 @@ _ROUND_BOX = re.compile(r"\([ _]?([ xX*\u2713\u2714]?)[ _]?\)")
 _FORM_LABEL = re.compile(
     r"[ \t]*[^\s:=\[\u2610-\u2612][^:=\n\[\u2610-\u2612]{0,60}?(?:[ \t]*[:=]|[ \t]{2,}(?=\[|[\u2610-\u2612]))"
 )
+_NUMBERED = re.compile(r"[ \t]*\d{1,2}(?=[ \t]{1,4}[A-Z][^\n]*[ \t]{2,}\S)")
 _PAGE = re.compile(r"\bpage\s+\d{1,3}\s+of\s+\d{1,3}\b", re.IGNORECASE)
 _DIGITS = re.compile(r"\d+")
 
@@ -115,6 +116,8 @@ def _ticked(text: str) -> str:
     out = []
     at = 0
     for line in text.splitlines(keepends=True):
+        if numbered := _NUMBERED.match(line):  # "7  Posterior wall      [x] intact"
+            line = " " * numbered.end() + line[numbered.end() :]
         label = _FORM_LABEL.match(line)
         boxes = list(BOX.finditer(line))
         if label and boxes and label.end() <= boxes[0].start():
@@ -122,6 +125,9 @@ def _ticked(text: str) -> str:
         out.append(line)
         at += len(line)
     return "".join(out)
+
+
+_NOTE = re.compile(r"(?<=\S[ \t]{3})(?:->|[(\w])[^\n]*|(?<=[ \t])->[^\n]*")
 
 
 def _chosen(line: str, label_end: int, boxes: list[re.Match[str]]) -> str:
@@ -133,8 +139,16 @@ def _chosen(line: str, label_end: int, boxes: list[re.Match[str]]) -> str:
         ends = [*(box.start() for box in boxes[1:]), len(line)]
         options = [(box.end(), end) for box, end in zip(boxes, ends, strict=True)]
     kept = [option for option, box in zip(options, boxes, strict=True) if ticked(box) and line[slice(*option)].strip()]
+    for (start, end), box in zip(options, boxes, strict=True):
+        if not ticked(box) and (note := _NOTE.search(line, start, end)):
+            kept.append((note.start(), end))  # "[ ] no    -> compression, 25 %": what is written behind the boxes
+    kept.sort()
     if not kept:
         return re.sub(r"\S", " ", line)
+    if not line[:label_end].rstrip().endswith((":", "=")):
+        label_end = len(line[:label_end].rstrip())
+        line = line[:label_end] + ":" + line[label_end + 1 :]
+        label_end += 1
     chars = [char if char == "\n" or at < label_end else " " for at, char in enumerate(line)]
     for number, (start, end) in enumerate(kept):
         chars[start:end] = line[start:end]

@@ -168,7 +168,8 @@ def _announce(view: SentenceWords, state: Discourse) -> None:
     elif view.groups or sentence.section == "impression":
         state.entered = []
     heads = sentence.heads or not _ANNOUNCES.isdisjoint(view.words[-3:])
-    if heads and not view.groups and not _FINDINGS.isdisjoint(view.words):
+    spoken = not _FINDINGS.isdisjoint(view.words) or any(m.label == "fracture" for m in view.mentions)
+    if heads and not view.groups and spoken:
         state.age = next((m for m in view.mentions if m.label == "acuity" and not (m.negated or m.asked)), None)
     if heads and not view.groups:
         state.announced = [
@@ -266,10 +267,12 @@ _TOPICS = word_list("topics")
 
 def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, order: int) -> list[Link]:
     links: list[Link] = []
+    of_discs = view.sentence.label.lower().startswith(("disc", "disk", "intervertebral disc"))
     mentions = [
         _antecedent(view, m)
         for m in view.mentions
         if m.label in FINDINGS and not _anaphoric(view, m, places, state) and not _bulging_disc(view, m, places, state)
+        if not (of_discs and m.label == "fracture" and "fracture" not in view.words[m.start : m.end])
     ]
     percents = [Mention("percent", None, p.at, p.at + 1, _PERCENT) for p in view.percents]
     if (
@@ -337,6 +340,10 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
             and _ONE_BODY.isdisjoint(view.words)
             and "its" not in view.words[mention.start - 2 : mention.end + 3]
         ):
+            stretch = next((p for p in places if p.part == "body" and p.group is not None and len(p.levels) > 3), None)
+            if stretch is not None:  # "diffusely abnormal from T2 to T10"
+                chosen.append((mention, [stretch], NAMED, False))
+                continue
             chosen.append((mention, [Place(-1, -1, [], EVERY)], EVERY, False))
             continue
         if mention.label == "acuity" and (_said_of_a_lesion(view, mention) or not _speaks_of_fracture(view)):
@@ -930,6 +937,10 @@ def _whole(place: Place, places: Sequence[Place], mention: Mention, view: Senten
         aged = {m.start for m in view.mentions if m.label == "acuity" and m.start > mention.end}
         first = next((at for at in sorted(aged) if chain[0].at < at < chain[-1].at), None)
         return [p for p in chain if first is None or p.at < first]
+    if chain[0] is not place and place is chain[-1] and "which" in view.words[chain[0].end : place.at]:
+        behind = view.words[place.end : mention.start]
+        if behind[:1] == [","] and len(behind) <= 4:
+            return [place]  # "T9, which has lost a quarter, and T11, wedged by 20%"
     if (
         chain[0] is not place
         and place is chain[-1]

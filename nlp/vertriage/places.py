@@ -102,6 +102,8 @@ def find_places(view: SentenceWords, state: Discourse) -> list[Place]:
         part = group.part
         if part == "disc" and group.joined and _fracture_pair(view, at):
             part = "body"
+        elif part == "process" and "into" in view.words and "body" in view.words[view.words.index("into") :]:
+            part = "body"  # "runs from the L2 spinous process through both pedicles into the body"
         elif part == "body" and not _PROCESS_WORDS.isdisjoint(label):
             part = "process"  # "Transverse processes: left L1 and L2 fractures"
         levels: list[str | None] = [level for level in _extended(view.words, at, group.levels) if level[0] != "S"]
@@ -216,6 +218,9 @@ def _no_place(view: SentenceWords, cue: Mention) -> bool:
         "<percent>" in view.words[cue.end : cue.end + 4]
         and view.words[cue.end - 1] == "height"
         or view.words[cue.start - 1 : cue.start] == ["proven"]
+        or cue.value in ("above", "below")
+        and view.words[cue.end : cue.end + 1] in (["its"], ["the"])
+        and "endplate" in " ".join(view.words[cue.end : cue.end + 5]).replace("end plate", "endplate")
         or view.words[cue.start] == "otherwise"
         and view.words[cue.start - 1 : cue.start] in (["is"], ["are"], ["was"])
         or cue.value == "elsewhere"
@@ -341,6 +346,7 @@ def _two_discs(places: Sequence[Place], cue: Mention) -> list[Place]:
     return discs if len(discs) > 1 and not bodies else []
 
 
+_ADVERBS = frozenset("currently now presently still clearly again together".split())
 _SUPERLATIVE = frozenset(
     "most least worst largest smallest oldest newest freshest youngest severest only latest".split()
 )
@@ -395,7 +401,7 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         "them",
         "all",
     ):
-        following = view.words[cue.end] if cue.end < len(view.words) else "."
+        following = next((w for w in view.words[cue.end : cue.end + 2] if w not in _ADVERBS), ".")
         governed = view.words[cue.start - 1 : cue.start] in (["in"], ["of"], ["at"], ["within"])
         if governed and following in ("on", "upon"):
             pass  # "persists in each on the STIR series"
@@ -430,7 +436,12 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
     last_list = _last_list([place for place in before if place.group is not None], state)
     levels: list[str | None] | None = None
     how = REFERENCE
-    if kind == "both" and state.heading_how == "disc" and state.disc and "body" in view.words[cue.start : cue.end + 1]:
+    across = next((p for p in reversed(places) if p.part == "disc" and p.at < cue.start and len(p.levels) == 2), None)
+    if kind == "both" and across is not None and not before and "body" in view.words[cue.start : cue.end + 1]:
+        levels = list(across.levels)  # "discitis of D9-D10 with collapse of both bodies"
+    elif (
+        kind == "both" and state.heading_how == "disc" and state.disc and "body" in view.words[cue.start : cue.end + 1]
+    ):
         levels = list(state.disc)  # "L2-L3: edema of both bodies"
     elif kind == "both":
         pair = last_list if len(last_list) == 2 else in_sentence[-2:] if len(in_sentence) >= 2 else None

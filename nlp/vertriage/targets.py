@@ -186,7 +186,7 @@ def sentence_words(
                     word = "<neg>"
             elif word == "+" and words and words[-1] in _SEQUENCES:
                 word = "<pos>"
-            elif word == "(" and spelled[at + 1 : at + 3] in (["water", ")"], ["fat", ")"]):
+            elif word == "(" and spelled[at + 1 : at + 3] in (["water", ")"], ["fat", ")"], ["chance", ")"]):
                 words.append(spelled[at + 1])  # "Dixon (water)"
                 first.append(at)
                 last.append(at + 2)
@@ -410,6 +410,7 @@ def _former_columns(headings: Sequence[str]) -> set[int]:
     return set()
 
 
+_OF_SEQUENCE = (["stir"], ["tirm"], ["spair"], ["signal"])
 _SIGNS = {
     "+": "<pos>",
     "++": "<pos>",
@@ -442,6 +443,7 @@ def _row_words(
         anchor = cell.first_token[0]
         lead: list[str] = []
         if sign := _SIGNS.get("".join(tokens.raw[token] for token in range(anchor, cell.last_token[-1] + 1))):
+            sign = "<neg>" if sign == "no" and heading.lower().split()[-1:] in _OF_SEQUENCE else sign
             cell.words[:], cell.first_token[:], cell.last_token[:] = [sign], [anchor], [cell.last_token[-1]]
         if number:
             lead = [
