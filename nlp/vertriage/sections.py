@@ -66,20 +66,26 @@ class SectionRules:
         for name, headings in content["sections"].items():
             for heading in headings:
                 self.name_of[_key(str(heading))] = name
-        alternatives = "|".join(
-            re.escape(heading).replace(r"\ ", r"[ _]+") for heading in sorted(self.name_of, key=len, reverse=True)
-        )
+        by_letter: dict[str, list[str]] = {}
+        for heading in sorted(self.name_of, key=len, reverse=True):
+            by_letter.setdefault(heading[0], []).append(re.escape(heading).replace(r"\ ", r"[ _]+"))
         date = r"(?:\s*[(\[][^)\]\n]{1,90}[)\]])?(?:[ \t]+[\d:./-]{3,16}(?=:))?"
         flags = re.IGNORECASE | re.MULTILINE
-        # Tried at the start of every line only, and where a sentence starts within one: the long list of headings is
-        # never run over the whole text.
-        self.line = re.compile(
-            rf"[ \t>*#=_<\[-]*(?:\d{{1,2}}[.)]\s*)?(?P<h>{alternatives})(?:\(s\))?{date}[ \t*_]*"
-            rf"(?:(?P<sep>:|-{{1,2}}(?=\s)|=|[>\]]:?|\)(?=\s))|(?P<eol>[ \t.]*$))",
-            flags,
-        )
+        # Tried at the start of every line only, and where a sentence starts within one, by the first letter: the long
+        # list of headings is never run over the whole text.
+        self.line = {
+            letter: re.compile(
+                rf"[ \t>*#=_<\[-]*(?:\d{{1,2}}[.)]\s*)?(?P<h>{'|'.join(headings)})(?:\(s\))?{date}[ \t*_]*"
+                rf"(?:(?P<sep>:|-{{1,2}}(?=\s)|=|[>\]]:?|\)(?=\s))|(?P<eol>[ \t.]*$))",
+                flags,
+            )
+            for letter, headings in by_letter.items()
+        }
+        self.inline = {
+            letter: re.compile(rf"(?P<h>{'|'.join(headings)}){date}\s*:", flags)
+            for letter, headings in by_letter.items()
+        }
         self.bare = re.compile(rf"[ \t]*(?P<h>{_BARE})\b[.,]?[ \t]+(?!(?:{_GOES_ON})\b)(?=\w)", flags)
-        self.inline = re.compile(rf"(?P<h>{alternatives}){date}\s*:", flags)
         self.spoken = re.compile(rf"(?<=[.?!] )(?P<h>{_BARE})\b[.,]? +(?!(?:{_GOES_ON})\b)(?=[a-z0-9])", flags)
         openings = "|".join(content["history_openings"])
         self.history_opening = re.compile(rf"\s*(?:{openings})", re.IGNORECASE)
@@ -219,6 +225,7 @@ def _findings_within(text: str, section: Section, rules: SectionRules) -> list[S
 
 _SENTENCE_START = re.compile(r"(?<=[.?!;:)\]*])[ \t*]+(?=[A-Z])|[ \t](?=[A-Z][A-Z /]{3,40}:)")
 _LOWER_START = re.compile(r"(?<=[.?!;:)\]*])[ \t*]+(?=[a-z])")
+_MARKS = re.compile(r"[ \t>*#=_<\[-]*(?:\d{1,2}[.)]\s*)?")
 _LINE_START = re.compile(r"^(?=[^\n]*\S)", re.MULTILINE)
 
 
@@ -227,7 +234,9 @@ def _headings(text: str, rules: SectionRules) -> list[tuple[SectionName, int, in
     found: dict[int, tuple[SectionName, int, int]] = {}
     for start in _LINE_START.finditer(text):
         at = start.start()
-        match = rules.line.match(text, at)
+        opening = _MARKS.match(text, at).end()  # type: ignore[union-attr]
+        line = rules.line.get(text[opening : opening + 1].lower())
+        match = line.match(text, at) if line is not None else None
         if match is not None and (match.group("eol") is None or match.group("h")[0].isupper()):
             found[match.end()] = (rules.name_of[_key(match.group("h"))], at, match.end())
             continue
@@ -243,7 +252,8 @@ def _headings(text: str, rules: SectionRules) -> list[tuple[SectionName, int, in
         at = start.end()
         if text.find(":", at, at + 130) < 0:
             continue
-        match = rules.inline.match(text, at)
+        inline = rules.inline.get(text[at : at + 1].lower())
+        match = inline.match(text, at) if inline is not None else None
         if match is not None and match.end() not in found and _key(match.group("h")) not in rules.line_start_only:
             found[match.end()] = (rules.name_of[_key(match.group("h"))], at, match.end())
         elif match is None and (late := rules.addendum.match(text, at)) is not None and text[at].isupper():
