@@ -204,7 +204,7 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             ):
                 continue  # "a component at T7, not seen at T8"
             if (
-                words[cue.start] == ":"
+                words[cue.start] in (":", ".")
                 and words[cue.end - 1] in ("no", "n")
                 and cue.end < len(words)
                 and words[cue.end] not in _AFTER_VALUE
@@ -265,6 +265,7 @@ _PUNCTUATION = frozenset([".", ",", ";"])
 _ABSENT = frozenset(["absent", "none", "negative"])
 _AFTER_ABSENT = frozenset("at in on and or but throughout here elsewhere from with as for while whereas".split())
 _FIGURES = frozenset(["<percent>", "<number>", "prior", "previous", "earlier", "last"])
+_PRESUMED_NEXT = frozenset("possible probable suspected questionable presumed probably possibly likely".split())
 _PRESUMED = frozenset(["suspected", "possible", "questioned", "presumed", "?", "query"])
 
 
@@ -300,7 +301,9 @@ def _presupposed(words: Sequence[str], lo: int, mention: Mention, *, quantifier:
 
     It is when a definite noun phrase holds it, behind a preposition and something else that is denied or hedged.
     """
-    if quantifier and _subject_of_verb(words, mention.end):
+    before = words[lo : mention.start]
+    spoken = not VERBS.isdisjoint(before) and {"that", "which"}.isdisjoint(before)
+    if quantifier and not spoken and _subject_of_verb(words, mention.end):
         # not so "none of these has lost height and the outlines are kept": the finding is the verb
         return VERBS.isdisjoint(words[mention.start : mention.end])
     at = mention.start - 1
@@ -428,6 +431,10 @@ def _forward_stop(
             break
     if words[cue.start] in ("absence", "lack", "absent"):  # "Absence of edema in T9 argues for an old fracture"
         stop = next((at for at in range(start, stop) if words[at] in _CONCLUDES), stop)
+    for at in range(start, stop - 1):
+        if words[at] == "," and words[at + 1] in _PRESUMED_NEXT:
+            stop = at  # "without deformity, possible incipient fracture"
+            break
     for at, _ in excepts:
         if at >= start:
             stop = min(stop, at)

@@ -38,7 +38,7 @@ def correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:
             continue
         for (at, right), (then, wrong) in zip(view.groups, view.groups[1:], strict=False):
             between = view.words[at + 1 : then]
-            if len(right.levels) != len(wrong.levels) or len(between) > 16:
+            if len(right.levels) != len(wrong.levels) or len(between) > 16 or "count" in (right.part, wrong.part):
                 continue
             lead = [*(word for word in view.words[max(0, at - 3) : at] if word != "therefore"), *between]
             if any(word in _LATER for word in between):
@@ -94,7 +94,7 @@ def _recount(views: Sequence[SentenceWords], links: Sequence[Link], words: tuple
     for link in links:
         section = link.view.sentence.section
         if (
-            link.mention.label == "fracture"
+            (link.mention.label == "fracture" or section == "addendum" and link.mention.label == "acuity")
             and link.how >= HEADING
             and not (link.mention.negated or link.mention.asked)
         ):

@@ -35,7 +35,8 @@ _VERB = (
     r"|projects?|lies|sits|runs|contacts?|indents?|touches|extends?|looks?)"
 )
 _CLAUSE = re.compile(
-    r"(?<=[a-z0-9%])[ \n](?=(?:fe)?male \d|there (?:is|are|was|were|has)\b|no |none of |neither "
+    r"(?<=[a-z0-9%])[ \n](?=(?:fe)?male \d|no |none of |neither "
+    r"|there (?:is|are|was|were|has)\b(?! (?:about |approximately |around )?\d)"
     rf"|(?:the|this|these|it|both|[tl]\d{{1,2}})(?: [\w-]+){{0,5}}? {_VERB}\b)",
     re.IGNORECASE,
 )

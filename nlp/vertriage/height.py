@@ -174,6 +174,8 @@ def _former(words: Sequence[str], before: Sequence[str], after: Sequence[str], a
     if "<percent>" not in words[at + 1 :] and _as_it_was(words[at + 1 :]):
         return False
     last = before[-4:]
+    if "which" in words[:at] and words[words.index("which") : words.index("which") + 2] == ["which", "time"]:
+        return True  # "the CT of 2021, at which time it was lowered by 30%"
     if before[-1:] == ["from"]:
         return "to" in after[:5] and "<level>" not in after[:3] or after[:1] == ["then"]
     if (

@@ -59,6 +59,7 @@ _FORM_LABEL = re.compile(
     r"[ \t]*[^\s:=\[\u2610-\u2612][^:=\n\[\u2610-\u2612]{0,60}?(?:[ \t]*[:=]|[ \t]{2,}(?=\[|[\u2610-\u2612]))"
 )
 _NUMBERED = re.compile(r"[ \t]*\d{1,2}(?=[ \t]{1,4}[A-Z][^\n]*[ \t]{2,}\S)")
+_LEADERS = re.compile(r"[ \t]*\.{3,}(?=[ \t])")
 _PAGE = re.compile(r"\bpage\s+\d{1,3}\s+of\s+\d{1,3}\b", re.IGNORECASE)
 _DIGITS = re.compile(r"\d+")
 
@@ -83,6 +84,7 @@ def plain(text: str) -> str:
     if "( )" in text or "()" in text or "(_)" in text:
         text = _ROUND_BOX.sub(lambda match: f"[{match.group()[1:-1]}]", text)
     if "[" in text or "\u2611" in text or "\u2612" in text:
+        text = _LEADERS.sub(lambda match: ":".ljust(len(match.group())), text)
         text = _ticked(text)
     if len(_PAGE.findall(text)) > 1:
         text = _without_page_headers(text)
@@ -121,12 +123,21 @@ def _ticked(text: str) -> str:
         label = _FORM_LABEL.match(line)
         boxes = list(BOX.finditer(line))
         if label and boxes and label.end() <= boxes[0].start():
-            line = _chosen(line, label.end(), boxes)
+            line = _chosen(line, _label_end(line, label.end(), boxes), boxes)
         out.append(line)
         at += len(line)
     return "".join(out)
 
 
+def _label_end(line: str, end: int, boxes: list[re.Match[str]]) -> int:
+    """Where the label of the boxes ends; text may stand before it: "63M, back pain. Injury: [x] none  [ ] yes"."""
+    between = line[end : boxes[0].start()]
+    if between.strip() and line[boxes[-1].end() :].strip() and (nearer := _NEARER.search(line[: boxes[0].start()])):
+        return nearer.end()
+    return end
+
+
+_NEARER = re.compile(r"[^\s:=.;][^:=.;\n]{0,60}[:=][ \t]*$")
 _NOTE = re.compile(r"(?<=\S[ \t]{3})(?:->|[(\w])[^\n]*|(?<=[ \t])->[^\n]*")
 
 

@@ -227,8 +227,11 @@ def _atom(tokens: Tokens, words: list[str], at: int) -> str | None:
         return None
     before = words[at - 1] if at else ""
     after = words[at + 1] if at + 1 < len(words) else ""
-    if before in ("vitamin", "vit", "free", "stage", "pt", "day", "grade") or re.fullmatch(
-        r"n[0-3x][a-c]?|m[01x]", after
+    if (
+        before == "free"
+        and level in ("T3", "T4")
+        or before in ("vitamin", "vit", "stage", "pt", "day", "grade")
+        or re.fullmatch(r"n[0-3x][a-c]?|m[01x]", after)
     ):
         return None
     if level in ("T1", "T2") and raw[0] in "tT" and _is_sequence(tokens, words, at):
@@ -603,9 +606,15 @@ def _spelled_out(tokens: Tokens, words: list[str], at: int) -> LevelGroup | None
             step = links
         else:
             break
-    if not numbers or step >= size or words[step] not in _REGION:
+    if not numbers or step >= size:
         return None
-    letter = _REGION[words[step]]
+    if words[step] in _REGION:
+        letter = _REGION[words[step]]
+    elif words[step] in ("body", "vertebra", "vertebral_body", "vertebral") and max(numbers) >= 6:
+        letter = "T"  # "the seventh and eighth bodies"
+        step -= 1
+    else:
+        return None
     end = step + 1
     if end < size and words[end] in _NOT_A_LEVEL_NAME or end < size and words[end] in ("nerve", "root"):
         return None

@@ -748,6 +748,8 @@ def _in_turn(words: Sequence[str], first: Place, second: Place) -> bool:
 def _flanked(words: Sequence[str], place: Place) -> bool:
     """ "on either side of the cemented L1" is not at L1."""
     lead = words[max(0, place.at - 6) : place.at]
+    if place.group is None and (lead[-1:] == ["between"] or lead[-2:] in (["between", "the"], ["between", "two"])):
+        return True  # "sandwiched between two treated levels"
     if lead[-2:] and lead[-1] == "to" and lead[-2:-1] and lead[-2] in _BESIDE | _TOWARD:
         return True  # "a focus lateral to T12 is a cyst"
     if "neighbor" in lead and "of" in lead:
@@ -864,6 +866,8 @@ def _lies(words: Sequence[str], lo: int, hi: int) -> bool:
         if close < 0 or not VERBS.isdisjoint(words[lo + 1 : close]):
             return False
         lo = close + 1
+    if words[lo : lo + 1] == ["and"] and words[lo + 1 : lo + 2] in (["enhancement"], ["swelling"], ["hyperemia"]):
+        lo += 2  # "edema and enhancement occupy both bodies"
     return words[lo : lo + 1] != [] and words[lo] in _PLACED and _leads(words, lo + 1, hi)
 
 

@@ -114,7 +114,8 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
                 continue
             if label == "marrow_edema" and value == "present" and _of_the_cord(link):
                 continue
-            if label == "soft_tissue_mass" and link.view.words[mention.end : mention.end + 1] == [":"]:
+            value_of_label = link.view.words[mention.end : mention.end + 2]
+            if label == "soft_tissue_mass" and value_of_label[:1] == [":"] and _YES.isdisjoint(value_of_label):
                 continue  # the label of a paragraph
             if label == "osseous_destruction" and _broken_wall(link):
                 continue
@@ -184,6 +185,7 @@ def _of_a_prior_study(view: SentenceWords, at: int) -> bool:
     return at < end and not _WAS.isdisjoint(then) and _IS.isdisjoint(then[:-1])
 
 
+_YES = frozenset(["y", "yes", "present", "<pos>"])
 _THEN = frozenset("presentation diagnosis baseline onset outset admission injury".split())
 _NOW = frozenset(["now", "today", "currently", "presently", "but"])
 _WAS = frozenset("was were had showed demonstrated showing".split())
@@ -191,7 +193,13 @@ _IS = frozenset("is are has have".split())
 
 
 def _former(words: Sequence[str], mention: Mention) -> bool:
-    """ "Previously edematous", "the former cleft", "edema then, none now"."""
+    """ "Previously edematous", "the former cleft", "edema then, none now", "was edematous on the scan of May"."""
+    if words[mention.start - 1 : mention.start] in (["was"], ["were"]):
+        behind = words[mention.end : mention.end + 9]
+        if behind[:2] in (["on", "the"], ["at", "the"], ["in", "the"]) and (
+            "ago" in behind or PRIOR_STUDY & set(behind)
+        ):
+            return True
     before = words[mention.start - 1 : mention.start]
     if words[mention.end : mention.end + 2] == ["then", ","]:
         return True

@@ -225,6 +225,10 @@ def _findings_within(text: str, section: Section, rules: SectionRules) -> list[S
 
 _SENTENCE_START = re.compile(r"(?<=[.?!;:)\]*])[ \t*]+(?=[A-Z])|[ \t](?=[A-Z][A-Z /]{3,40}:)")
 _LOWER_START = re.compile(r"(?<=[.?!;:)\]*])[ \t*]+(?=[a-z])")
+_FINAL = re.compile(
+    r"[ \t*=_#-]*(?:final (?:report|read|version)|attending|staff|consultant)\b[^\n]{0,60}?(?:[*=_]{2,}|:)", re.I
+)
+"""Behind a preliminary reading: the reading that stands."""
 _MARKS = re.compile(r"[ \t>*#=_<\[-]*(?:\d{1,2}[.)]\s*)?")
 _LINE_START = re.compile(r"^(?=[^\n]*\S)", re.MULTILINE)
 
@@ -232,6 +236,7 @@ _LINE_START = re.compile(r"^(?=[^\n]*\S)", re.MULTILINE)
 def _headings(text: str, rules: SectionRules) -> list[tuple[SectionName, int, int]]:
     """Every heading: section, start of the heading, start of what it heads."""
     found: dict[int, tuple[SectionName, int, int]] = {}
+    preliminary = "prelim" in text.lower()
     for start in _LINE_START.finditer(text):
         at = start.start()
         opening = _MARKS.match(text, at).end()  # type: ignore[union-attr]
@@ -240,8 +245,8 @@ def _headings(text: str, rules: SectionRules) -> list[tuple[SectionName, int, in
         if match is not None and (match.group("eol") is None or match.group("h")[0].isupper()):
             found[match.end()] = (rules.name_of[_key(match.group("h"))], at, match.end())
             continue
-        match = rules.addendum.match(text, at)
-        if match is not None:
+        match = rules.addendum.match(text, at) or (preliminary and _FINAL.match(text, at)) or None
+        if match is not None and (match.re is not _FINAL or "prelim" in text[:at].lower()):
             found[match.end()] = ("addendum", at, match.end())
             continue
         match = rules.bare.match(text, at)

@@ -49,8 +49,9 @@ _INLINE_ITEM = re.compile(
 _FIELD_LINE = re.compile(r"[ \t]*[a-z][a-z /()%-]{2,30}:[ \t]*\S")
 _LEGEND = re.compile(r"[:,;=][ \t]*\+\s+[a-z][^.+\n]{0,40}[,;]\s*-\s+[a-z]")
 """What the signs of a table mean: "STIR: + bright marrow, - not bright"."""
-_FIELD = re.compile(r"\s[/|]\s+(?=[A-Z][A-Za-z ]{2,20}:)")
+_FIELD = re.compile(r"\s[/|]\s+(?=[A-Z][A-Za-z ]{2,20}:)|[ \t]{3,}(?=[A-Za-z][A-Za-z /]{2,25}:\s)")
 _OPEN_END = re.compile(rf"(?:[,(/&+-]|\b(?:{'|'.join(sorted(word_list('line_goes_on')))}))\s*$", re.IGNORECASE)
+_SHORT_NOUN = re.compile(r"(?:^|[\s(])(?:fx|fxs|frx|vert)$", re.IGNORECASE)
 _TITLE = re.compile(r"(?:^|\s)(?:dr|mr|mrs|vs|prof|e\.g|i\.e|approx|cf)$", re.IGNORECASE)
 _ROMAN_DOT = re.compile(r"(?:Th|TH|[TDL])\.\s?[IVX]{1,4}$")
 _JOINER = re.compile(rf"(?:^|[\s(])(?:{'|'.join(map(re.escape, sorted(word_list('abbreviations'))))})$", re.IGNORECASE)
@@ -271,7 +272,7 @@ def _split(text: str, segment: list[int], section: SectionName, paragraph: int, 
         head = text[max(start, match.start() - 12) : match.start()]
         mark = match.group()
         after = text[at : at + 40].lstrip()
-        if mark[0] == "." and (_JOINER.search(head) and not re.match(r"[A-Z][a-z]+\b.*", after)):
+        if mark[0] == "." and _JOINER.search(head) and _reads_on(head, after):
             continue
         if mark[0] == "." and _TITLE.search(head):
             continue
@@ -296,6 +297,13 @@ def _split(text: str, segment: list[int], section: SectionName, paragraph: int, 
         for a, b in _items(text, lo, hi):
             for c, d in _bounded(text, a, b):
                 _emit(text, c, d, section, paragraph, indent, out)
+
+
+def _reads_on(head: str, after: str) -> bool:
+    """Whether what follows an abbreviation belongs to it; "COMPRESSION FXS. NO NEW ABNORMALITY." is two sentences."""
+    if _SHORT_NOUN.search(head) and re.match(r"[A-Z]{2,}\b", after):
+        return False
+    return re.match(r"[A-Z][a-z]+\b", after) is None
 
 
 def _is_item_number(text: str, start: int, at: int) -> bool:
@@ -328,7 +336,7 @@ def _items(text: str, start: int, end: int) -> list[tuple[int, int]]:
         head = text[start : match.start()].strip()
         if head and not _OPEN_END.search(head):
             cuts.append(match.end())
-    if text.find(" / ", start, end) >= 0 or text.find(" | ", start, end) >= 0:  # "Acuity: old / Cleft: no"
+    if any(text.find(mark, start, end) >= 0 for mark in (" / ", " | ", "   ")):  # "Acuity: old / Cleft: no"
         fields = _FIELD.finditer(text, start, end)
         cuts = sorted({*cuts, *(match.end() for match in fields if ":" in text[start : match.start()])})
     cuts.append(end)

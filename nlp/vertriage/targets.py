@@ -362,7 +362,7 @@ def _before_noun(spelled: Sequence[str], at: int, hi: int) -> bool:
 _KNOWS = frozenset("i we you they to not us let who clinician physician please".split())
 _COUNTED = frozenset(["fracture", "deformity", "collapse", "vcf", "compression"])
 _BEFORE_OF = frozenset(["<level>", ":", "(", ",", "type", "classification", "-", "fracture"])
-_SHORTENED = frozenset("rad rt lt bil incl approx approximately approximate c ca esp resp".split())
+_SHORTENED = frozenset("suspicious rad rt lt bil incl approx approximately approximate c ca esp resp".split())
 _VALUE_ENDS = frozenset([",", ";", ".", ")"])
 _SEQUENCES = frozenset("stir tirm t1 t2 spair dwi".split())
 _NUMBER_WORDS = {

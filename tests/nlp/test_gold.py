@@ -62,3 +62,33 @@ def test_pathway(result: Evaluation) -> None:
     assert result.features["escalation"].recall >= 0.98
     assert result.features["candidate_level"].precision >= 0.96
     assert result.features["candidate_level"].recall >= 0.97
+
+
+# ------------------------------------------------------------------ the further reports, of other authors
+
+FURTHER = {
+    "fracture": 0.99,
+    "acuity_recent": 0.98,
+    "marrow_edema": 0.98,
+    "cleft": 0.96,
+    "retropulsion": 0.97,
+    "height_loss": 0.98,
+}
+
+
+@pytest.fixture(scope="module")
+def further(reader: Reader) -> Evaluation:
+    files = sorted((GOLD / "fresh").glob("*.jsonl"))
+    assert files, f"no annotated reports in {GOLD / 'fresh'}"
+    return evaluate(load_gold(files), reader.read)
+
+
+@pytest.mark.parametrize("feature", FURTHER)
+def test_f1_of_the_further_reports(further: Evaluation, feature: str) -> None:
+    assert further.features[feature].f1 >= FURTHER[feature]
+
+
+def test_pathway_of_the_further_reports(further: Evaluation) -> None:
+    assert further.pathway_accuracy >= 0.985
+    assert further.features["escalation"].recall >= 0.99
+    assert further.features["candidate_level"].precision >= 0.98
