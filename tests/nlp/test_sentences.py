@@ -124,6 +124,9 @@ def test_sentences_are_in_order_and_do_not_overlap(text: str) -> None:
 @settings(deadline=None, max_examples=300)
 def test_no_word_is_lost(pieces: list[tuple[str, str]]) -> None:
     text = "FINDINGS: " + "".join(word + mark for word, mark in pieces)
-    read = " ".join(plain(text))
+    found = sentences(text)
+    read = " ".join(text[sentence.start : sentence.end] for sentence in found)
+    headings = " ".join(heading for sentence in found for heading, _, _ in sentence.cells)
     for word in ("fracture", "edema", "cleft", "L1", "30%"):
-        assert read.count(word) == text.count(word)
+        # the heading row of a table is no sentence: its words stand with the cells of the rows under it
+        assert read.count(word) == text.count(word) or word in headings
