@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vertriage.sections import find_sections
@@ -121,6 +121,7 @@ def test_sentences_are_in_order_and_do_not_overlap(text: str) -> None:
         max_size=15,
     )
 )
+@example([("fracture", "\t"), ("fracture", "\n"), ("T8", "\t"), ("fracture", " ")])
 @settings(deadline=None, max_examples=300)
 def test_no_word_is_lost(pieces: list[tuple[str, str]]) -> None:
     text = "FINDINGS: " + "".join(word + mark for word, mark in pieces)
