@@ -25,6 +25,9 @@ from vertriage.targets import Mention, SentenceWords
 VERBS = word_list("finite_verbs")
 
 _PERCEIVED = word_list("perceived")
+_JUDGES = frozenset(
+    "regard consider think believe favor suspect would feel interpret take judge call called read see find".split()
+)
 _HARD_STOPS = frozenset([";", "."])
 _QUANTIFIED_NOUNS = 8
 
@@ -42,6 +45,9 @@ def clause_starts(words: Sequence[str]) -> list[int]:
     for at, word in enumerate(words):
         if word in (";",):
             starts.append(at + 1)
+            continue
+        if word in ("i", "we") and at and words[at + 1 : at + 2] and words[at + 1] in _JUDGES:
+            starts.append(at)  # "with no marrow disease to be seen I regard these as insufficiency fractures"
             continue
         if word == "-" and words[at + 1 : at + 2] in (["or"], ["and"]):
             continue  # "pre- or paravertebral"
@@ -116,6 +122,8 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             m.value == "absent" and m.start < cue.start and cue.end <= m.end for m in view.mentions
         ):
             continue  # "L1 fracture: edema at presentation has since resolved"
+        if cue.label == "negation_backward" and words[cue.start - 1 : cue.start] == ["there"]:
+            continue  # "... and there is no": what follows is denied
         if words[cue.start : cue.start + 3] == [":", "none", "of"]:
             continue  # "prior T11 fracture, prior L1 fracture: none of them shows edema"
         if label.endswith("_backward"):

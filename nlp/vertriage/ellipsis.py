@@ -53,12 +53,15 @@ def alike(
             and not (cue.start < m.start and m.end <= cue.end)  # "a similar signal change"
         }
         opening = cue.start <= 2 or "<level>" not in view.words[cue.start : cue.end]
+        unbroken = any(m.negated and m.label in ("fracture", "mimic") and m.start > place.at for m in view.mentions)
         told = bool(said) and "<level>" in view.words[cue.start : cue.end]  # "L1 too contains a cleft": that, no more
         for mention in before or (state.described if opening else ()):
             if mention.label != "fracture" and (mention.label in said or told and not before):
                 continue
             if not before and mention.label not in _DESCRIBED:
                 continue
+            if unbroken and mention.label in ("fracture", "acuity"):
+                continue  # "L3 likewise has some signal but no fracture line"
             if mention.label == "percent" and any(m.label == "percent" and place in where for m, where, _, _ in chosen):
                 continue  # it has a percentage of its own
             # A percentage keeps its position, by which its value is known.

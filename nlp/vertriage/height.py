@@ -222,6 +222,11 @@ def _former(words: Sequence[str], before: Sequence[str], after: Sequence[str], a
     if "," in before[-6:]:
         before = before[len(before) - before[::-1].index(",") :]
     compared = before[-6:] if before[-1:] != ["("] else []
-    if any(word in ("compared", "versus", "vs", "unlike") for word in compared) and "height" not in after[:4]:
+    level_behind = after[:1] in (["for"], ["at"], ["in"]) and "<level>" in after[1:3]  # "compared to 20% for L2"
+    if (
+        any(word in ("compared", "versus", "vs", "unlike") for word in compared)
+        and "height" not in after[:4]
+        and not level_behind
+    ):
         return True
     return len(before) >= 1 and before[-1] == "was" and any(word in ("now", "currently") for word in before)

@@ -83,7 +83,7 @@ _ELLIPTIC = frozenset(["ellipsis", "except", "contrary", "alike"])
 _OF_THE_BODY = frozenset(["fracture", "augmented", "acuity"])
 _TOWARD = frozenset("lateral anterior posterior dorsal ventral next close superficial medial".split())
 _NEIGHBORING = frozenset(
-    "bracketing flanking straddling beside around "
+    "bracketing flanking straddling beside around facing opposing toward towards "
     "above below adjacent cranial caudal cephalad proximal next neighboring bordering abutting overlying "
     "underlying".split()
 )
@@ -338,7 +338,7 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
             mention.label == "marrow_replacement"
             and not _DIFFUSE.isdisjoint(view.words)
             and _ONE_BODY.isdisjoint(view.words)
-            and "its" not in view.words[mention.start - 2 : mention.end + 3]
+            and {"its", "it"}.isdisjoint(view.words[max(0, mention.start - 2) : mention.end + 3])
         ):
             stretch = next((p for p in places if p.part == "body" and p.group is not None and len(p.levels) > 3), None)
             if stretch is not None:  # "diffusely abnormal from T2 to T10"
@@ -348,7 +348,15 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
             continue
         if mention.label == "acuity" and (_said_of_a_lesion(view, mention) or not _speaks_of_fracture(view)):
             continue
-        if state.heading:
+        spoken_of = state.heading if state.heading_how == "item" or not state.heading else []
+        if (
+            _the_fractures(view, mention)
+            and len(state.fractured) > 1
+            and set(spoken_of or state.focus).isdisjoint(state.fractured)
+            and (spoken_of or not state.heading)
+        ):
+            chosen.append((mention, [Place(-1, -1, list(state.fractured), FOCUS)], FOCUS, False))
+        elif state.heading:
             chosen.append((mention, [Place(-1, -1, list(state.heading), HEADING)], HEADING, False))
         elif mention.negated and view.sentence.label and len(view.words) <= 4 and len(state.fractured) > 1:
             chosen.append((mention, [Place(-1, -1, [], EVERY)], EVERY, False))  # "Cleft: none." of a form
@@ -417,6 +425,15 @@ def _attributive(words: Sequence[str], age: Mention, stop: int) -> bool:
         and 1 < len(gap) <= 6
         and gap.count(",") == 1
         and not any(w in PREPOSITIONS or w in VERBS or w in _DETERMINERS or w in (";", ":", "(", "no") for w in gap)
+    )
+
+
+def _the_fractures(view: SentenceWords, mention: Mention) -> bool:
+    """ "The age of the fractures cannot be determined": all that were named, not the lesion spoken of last."""
+    return mention.label in ("fracture", "acuity") and any(
+        view.words[at] in _FRACTURE_NOUNS and view.words[at - 1] in ("the", "these", "those")
+        for at in range(mention.start, mention.end)
+        if at in view.plural
     )
 
 
@@ -754,7 +771,8 @@ def _flanked(words: Sequence[str], place: Place) -> bool:
         return True  # "a focus lateral to T12 is a cyst"
     if "neighbor" in lead and "of" in lead:
         return True  # "both neighbors of the cemented L1"
-    return "side" in lead and ("either" in lead or "both" in lead) and "of" in lead
+    aside = "of" in lead and "," in lead[lead.index("of") :]  # "on either side of this, at T11 and L1"
+    return "side" in lead and ("either" in lead or "both" in lead) and "of" in lead and not aside
 
 
 def _extent(words: Sequence[str], place: Place) -> bool:

@@ -100,6 +100,10 @@ def find_places(view: SentenceWords, state: Discourse) -> list[Place]:
     label = view.sentence.label.lower().replace("processes", "process").split()
     for at, group in view.groups:
         part = group.part
+        if view.words[at - 1 : at] and view.words[at - 1] in _LENT and "volume" in view.words[max(0, at - 3) : at]:
+            continue  # "partial volume from T7"
+        if part == "body" and view.words[at - 1 : at] == ["process"] or view.words[at - 2 : at] in _OF_PROCESS:
+            part = "process"  # "fractured left transverse processes L1 to L3"
         if part == "disc" and group.joined and _fracture_pair(view, at):
             part = "body"
         elif part == "process" and "into" in view.words and "body" in view.words[view.words.index("into") :]:
@@ -122,7 +126,9 @@ def find_places(view: SentenceWords, state: Discourse) -> list[Place]:
                 (
                     p
                     for p in places
-                    if cue.end <= p.at < cue.end + 5 and p.group and not _unnamed_stands(view, cue, p.at)
+                    if (cue.end <= p.at < cue.end + 5 or _bracketed(view, cue, p.at))
+                    and p.group
+                    and not _unnamed_stands(view, cue, p.at)
                 ),
                 None,
             )
@@ -155,6 +161,20 @@ def find_places(view: SentenceWords, state: Discourse) -> list[Place]:
             last_end = cue.end
     places.sort(key=lambda p: p.at)
     return places
+
+
+_LENT = frozenset(["from", "with", "of"])
+_OF_PROCESS = (["process", "of"], ["process", "at"], ["process", "from"], ["lamina", "of"], ["pars", "of"])
+
+
+def _bracketed(view: SentenceWords, cue: Mention, at: int) -> bool:
+    """ "Multiple fractures across the thoracolumbar junction (T11, T12 and L2)"."""
+    return (
+        cue.end < at <= cue.end + 9
+        and view.words[at - 1] in ("(", ":")
+        and VERBS.isdisjoint(view.words[cue.end : at])
+        and {",", ";", "and"}.isdisjoint(view.words[cue.end : at])
+    )
 
 
 def _apposed(view: SentenceWords, cue: Mention, places: Sequence[Place]) -> list[str | None]:
@@ -205,7 +225,7 @@ def _labelled(view: SentenceWords, cue: Mention) -> bool:
 def _one_more(view: SentenceWords, cue: Mention) -> bool:
     """ "This may represent a further fracture" is one, of the vertebra spoken of."""
     return (
-        "a" in view.words[max(0, cue.start - 3) : cue.start]
+        not {"a", "an"}.isdisjoint(view.words[max(0, cue.start - 3) : cue.start])
         and view.words[cue.start] in ("further", "additional", "other")
         and cue.end - cue.start <= 4
         and not any(at in view.plural for at in range(cue.start, cue.end))
@@ -346,6 +366,7 @@ def _two_discs(places: Sequence[Place], cue: Mention) -> list[Place]:
     return discs if len(discs) > 1 and not bodies else []
 
 
+_FRACTIONS = frozenset("half third quarter fifth".split())
 _ADVERBS = frozenset("currently now presently still clearly again together".split())
 _SUPERLATIVE = frozenset(
     "most least worst largest smallest oldest newest freshest youngest severest only latest".split()
@@ -362,6 +383,8 @@ def _told_before(place: Place, before: Sequence[Place]) -> bool:
 def _chained(between: Sequence[str]) -> bool:
     if between[:1] == [")"] and between[-1:] == ["("]:
         between = between[1:-1]  # "acute (T12, L1) and chronic (T6) fractures"
+    if between[-1:] and between[-1] in ("at", "in", "for") and between[-2:-1] and between[-2] in _FRACTIONS:
+        return False  # "20% at T12 and about half at L2"
     depth = 0
     linked = aside = False
     for at, word in enumerate(between):
@@ -433,6 +456,7 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
     in_sentence: list[str] = []
     for place in before:
         in_sentence += [level for level in place.levels if level and level not in in_sentence]
+    named_here = [level for place in before if place.group is not None for level in place.levels if level]
     last_list = _last_list([place for place in before if place.group is not None], state)
     levels: list[str | None] | None = None
     how = REFERENCE
@@ -445,6 +469,8 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         levels = list(state.disc)  # "L2-L3: edema of both bodies"
     elif kind == "both":
         pair = last_list if len(last_list) == 2 else in_sentence[-2:] if len(in_sentence) >= 2 else None
+        if pair is None and len(last_list) > 2:
+            pair = next((listed for listed in reversed(state.lists) if len(listed) == 2), None)
         if pair is None:
             recent: list[str] = []
             for listed in reversed(state.lists):
@@ -513,13 +539,13 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         if picked and 0 < len(rest) < len(whole) and _count(view.words[cue.start : cue.end]) in (0, len(rest)):
             # "T6, T7 and T8: the middle one ..., the other two ..."
             return Place(cue.start, cue.end, [*rest], REFERENCE)
-        wider = next((o for o in [*reversed(state.lists), state.fractured] if len(o) > len(in_sentence)), [])
-        rest = [level for level in wider if level not in in_sentence]
+        wider = next((o for o in [*reversed(state.lists), state.fractured] if len(o) > len(named_here)), [])
+        rest = [level for level in wider if level not in named_here]
         counted = len(rest) == _count(view.words[cue.start : cue.end]) > 1
-        if counted and in_sentence and "<percent>" in view.words[max(0, cue.start - 3) : cue.start]:
+        if counted and named_here and "<percent>" in view.words[max(0, cue.start - 3) : cue.start]:
             return Place(cue.start, cue.end, [*rest], REFERENCE)  # "40% at L1 and 25% at the remaining two"
         if "<percent>" in view.words[cue.end : cue.end + 5]:  # "60% at T8, the others 20-25%"
-            return Place(cue.start, cue.end, [*rest], REFERENCE) if rest and in_sentence else None
+            return Place(cue.start, cue.end, [*rest], REFERENCE) if rest and named_here else None
         levels, how = [], REMAINING
     elif kind == "all_except":
         if view.words[cue.start] not in _ALL and any(m.end <= cue.start for m in view.mentions if m.label in _SPARED):
@@ -648,16 +674,20 @@ def _of_that_age(
 
 
 def _both_do(view: SentenceWords, cue: Mention, following: str) -> bool:
-    """ "Both light up on STIR": a verb not known, for no noun in the plural follows."""
+    """ "Both light up on STIR": a verb not known, for no noun with a verb of its own follows ("both pedicles are")."""
     return (
         cue.start == 0
         and view.words[0] == "both"
         and following.isalpha()
+        and VERBS.isdisjoint(view.words[cue.end + 1 : cue.end + 3])
+        and not any(m.start == cue.end and m.label in _NOUNS for m in view.mentions)
         and following not in _ANATOMY
         and following not in _SIDES
         and following not in PREPOSITIONS
-        and not any(at in view.plural for at in range(cue.end, cue.end + 4))
     )
+
+
+_NOUNS = frozenset("pedicle_involvement neural mimic injury".split())
 
 
 def _compared(words: Sequence[str], at: int) -> bool:

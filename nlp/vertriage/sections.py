@@ -94,6 +94,7 @@ class SectionRules:
         self.addendum = re.compile(content["addendum_line"], re.IGNORECASE)
         self.patient_sentence = re.compile(content["patient_sentence"], re.IGNORECASE)
         self.history_sentence = re.compile(content["history_sentence"], re.IGNORECASE)
+        self.technique_line = re.compile(content["technique_line"], re.IGNORECASE)
         self.line_start_only = frozenset(content["line_start_only"])
         self.form_field = re.compile(content["form_field"], re.IGNORECASE)
         self.exam_prose = re.compile(content["exam_prose"], re.IGNORECASE)
@@ -242,7 +243,9 @@ def _headings(text: str, rules: SectionRules) -> list[tuple[SectionName, int, in
         opening = _MARKS.match(text, at).end()  # type: ignore[union-attr]
         line = rules.line.get(text[opening : opening + 1].lower())
         match = line.match(text, at) if line is not None else None
-        if match is not None and (match.group("eol") is None or match.group("h")[0].isupper()):
+        if match is not None and (
+            match.group("eol") is None or match.group("h")[0].isupper() and not _wrapped(text, at, match.group("eol"))
+        ):
             found[match.end()] = (rules.name_of[_key(match.group("h"))], at, match.end())
             continue
         match = rules.addendum.match(text, at) or (preliminary and _FINAL.match(text, at)) or None
@@ -268,6 +271,17 @@ def _headings(text: str, rules: SectionRules) -> list[tuple[SectionName, int, in
         if not prose and match.end() not in found:  # "Impression remains ..." is a sentence in prose with capitals
             found[match.end()] = (rules.name_of[_key(match.group("h"))], match.start(), match.end())
     return [found[end] for end in sorted(found)]
+
+
+def _wrapped(text: str, at: int, line_end: str) -> bool:
+    """ "No prior MRI for / comparison." of a wrapped sentence is no heading."""
+    previous = text[text.rfind("\n", 0, max(at - 1, 0)) + 1 : at].rstrip()
+    if not previous or previous[-1] in ".:;?!":
+        return False
+    return "." in line_end or previous[-1] == "," or previous.split()[-1].lower() in _UNFINISHED
+
+
+_UNFINISHED = frozenset("for of the a an with and or in on to by from no as at under available".split())
 
 
 def _administrative_end(text: str, start: int, end: int, *, told: bool) -> int:
@@ -351,9 +365,13 @@ def _unheaded(
                 if not body.strip():
                     at = hi
                     continue
-            asks = re.search(r"(?:^|\s)\?\s?[a-z]{3}", body) and len(body) < 420 and text[hi:end].strip()
+            asks = len(body) < 420 and text[hi:end].strip() and _ASKS.search(body)
             if (
                 asks
+                or len(body) < 420
+                and rules.technique_line.match(text, hi, end)
+                and not rules.exam_prose.search(body)
+                and not rules.technique_line.match(body)
                 or (text[hi:end].strip() or end < len(text))
                 and (rules.history_opening.match(body) and (len(body) < 420 or "?" in body))
             ):
@@ -370,6 +388,10 @@ def _unheaded(
         history = before_findings and end - at < 600 and not _FORM_LEVEL.search(text, at, end)
         sections.append(Section("history" if history else "findings", at, end))
     return sections
+
+
+_ASKS = re.compile(r"(?:^|\s)\?\s?[a-z]{3}|[a-z]\?\s*$")
+"""Of a referral: "?collapse", or a question at its end."""
 
 
 def _is_prose(line: str, rules: SectionRules) -> bool:
