@@ -9,6 +9,7 @@ from vertriage.claims import PRIOR_STUDY, SECTION_ORDER, Level, Span
 from vertriage.lexicon import word_list
 from vertriage.linking import EVERY, FOCUS, HEADING, REMAINING, Link
 from vertriage.targets import Mention, SentenceWords
+from vertriage.temporal import former
 
 _AS_WAS = 5
 """The rank of an age that is a judgment of before; what the marrow shows now beats it."""
@@ -43,7 +44,7 @@ def acuity_of(
             continue
         strength = (
             _AS_WAS
-            if _as_was(link.view, mention)
+            if _as_was(link.view, mention) or value != "chronic" and former(link.view, mention)
             else 0
             if mention.attrs.get("overrides")
             else 4

@@ -310,6 +310,8 @@ def _presupposed(words: Sequence[str], lo: int, mention: Mention, *, quantifier:
     It is when a definite noun phrase holds it, behind a preposition and something else that is denied or hedged.
     """
     before = words[lo : mention.start]
+    if _of_neither(words, lo - 1) and not _DEFINITE.isdisjoint(before[:1]):
+        return True  # "edema is seen in neither the T12 nor the L2 fracture"
     spoken = not VERBS.isdisjoint(before) and {"that", "which"}.isdisjoint(before)
     if quantifier and not spoken and _subject_of_verb(words, mention.end):
         # not so "none of these has lost height and the outlines are kept": the finding is the verb
@@ -334,6 +336,12 @@ def _presupposed(words: Sequence[str], lo: int, mention: Mention, *, quantifier:
             or _subject_of_verb(words, mention.end)
         )
     return named and at > lo and words[at] in _RELATES
+
+
+def _of_neither(words: Sequence[str], at: int) -> bool:
+    if words[at : at + 1] == ["nor"] and "neither" in words[:at]:
+        at = words.index("neither")
+    return at > 1 and words[at] == "neither" and words[at - 1] in _RELATES
 
 
 def _subject_of_verb(words: Sequence[str], at: int) -> bool:
@@ -437,6 +445,12 @@ def _forward_stop(
         if at >= start:
             stop = min(stop, at)
             break
+    if words[cue.end : cue.end + 1] == [","] and words[cue.end + 1 : cue.end + 2] in (
+        ["being"],
+        ["having"],
+        ["showing"],
+    ):
+        return cue.end  # "the middle one does not, being hyperintense on STIR"
     if words[cue.start] in ("absence", "lack", "absent"):  # "Absence of edema in T9 argues for an old fracture"
         stop = next((at for at in range(start, stop) if words[at] in _CONCLUDES), stop)
     for at in range(start, stop - 1):
@@ -452,6 +466,10 @@ def _forward_stop(
         close = next((at for at in range(start, stop) if words[at] == ","), stop)
         if words[close + 1 : close + 2] and words[close + 1] in VERBS:
             stop = close  # "T12, which is free of deposit, has a healed fracture"
+    if words[cue.start - 1 : cue.start] == [","] and cue.start > 1:
+        close = next((at for at in range(start, stop) if words[at] == ","), stop)
+        if words[close + 1 : close + 2] and words[close + 1] in VERBS:
+            stop = close  # "the L2 fracture, not edematous in June, is edematous today"
     for at in range(start, stop):
         word = words[at]
         if word in (";", "which", "(") or (word == ":" and (at > start or words[cue.start] == "not")):

@@ -72,7 +72,8 @@ def alike(
 
 
 _NEGATIVE = frozenset(
-    "not none without no free devoid clear cleared resolved gone disappeared subsided vanished".split()
+    "not none without no free devoid clear cleared resolved gone disappeared subsided vanished absent absence lack "
+    "lacks lacking missing".split()
 )
 _UNHARMED = frozenset("normal intact unremarkable spared none no not preserved maintained".split())
 _LEVEL_FIELD = frozenset("level location site vertebra segment where which".split())
@@ -113,6 +114,8 @@ def all_but(chosen: Sequence[Chosen]) -> list[Chosen]:
     found: list[Chosen] = []
     for mention, where, _, _ in chosen:
         for place in where:
+            if place.listed and mention.label == "fracture":
+                found.append((mention, [Place(-1, -1, list(place.spared), NAMED)], NAMED, False))
             if place.spared and mention.label in (*_ATTRIBUTES, "marrow_replacement") and mention.value != "absent":
                 copy = Mention(
                     mention.label, mention.value, mention.start, mention.end, mention.entry, not mention.negated
@@ -246,6 +249,38 @@ def contrary(places: Sequence[Place], mentions: Sequence[Mention], view: Sentenc
     return found
 
 
+_UNSURE = frozenset("may might possibly perhaps maybe questionable equivocal doubtful uncertain probably".split())
+
+
+def gapped(view: SentenceWords, places: Sequence[Place], mentions: Sequence[Mention], state: Discourse) -> list[Chosen]:
+    """ "Edema is marked at L1 and faint at T12", "It is also present at L2": named once, meant of both."""
+    found: list[Chosen] = []
+    for cue in view.cues:
+        if cue.label != "gapping":
+            continue
+        place = next((p for p in places if p.part == "body" and cue.start <= p.at <= cue.end + 2), None)
+        place = place or next((p for p in reversed(places) if p.part == "body" and p.end <= cue.start), None)
+        before = [m for m in mentions if m.end <= cue.start and m.label != "acuity"]
+        # A level of its own with its own fracture before the cue is what the elided words are said of.
+        said = next((m for m in reversed(before) if m.label in _ATTRIBUTES), None)
+        if said is None:
+            said = next((m for m in reversed([*state.spoken, *state.described]) if m.label in _ATTRIBUTES), None)
+        if said is None or place is None or any(m.label in _OTHER and m.start > said.start for m in before):
+            continue
+        if any(
+            m.label == said.label and m.attrs.get("only") != "negated" and cue.start <= m.start < cue.end
+            for m in mentions
+        ):
+            continue
+        pointed = view.words[cue.start : cue.end]
+        value = "present" if said.value == "absent" else said.value
+        hedged = not _UNSURE.isdisjoint(pointed)
+        copy = Mention(said.label, value, cue.start, cue.end, said.entry, hedged=hedged)
+        found.append((copy, [place], place.how, False))
+    return found
+
+
+_OTHER = frozenset(["retropulsion", "augmented", "soft_tissue_mass", "percent"])
 _YES = frozenset("yes positive present + <pos> y marked florid extensive mild severe".split())
 _NO = frozenset("no none negative absent nil - <neg> n".split())
 
@@ -285,8 +320,8 @@ def elliptic(
             not said and cue.label == "ellipsis" and len(view.words) <= 16 and not _NEGATIVE.isdisjoint(pointed)
         ):  # "L3 fracture edematous. L4 fracture not."
             said = [
-                Mention(m.label, m.value, cue.start, cue.end, m.entry, m.negated, m.hedged)
-                for m in state.described
+                Mention(m.label, "present", cue.start, cue.end, m.entry, hedged=m.hedged)
+                for m in [*state.spoken, *state.described]
                 if m.label in labels
             ]
         place = next(
@@ -308,8 +343,8 @@ def elliptic(
         meant = Mention(
             last.label,
             last.value,
-            last.start,
-            last.end,
+            cue.start,
+            cue.end,
             last.entry,
             negated=cue.label == "ellipsis",
             hedged=last.hedged,

@@ -30,6 +30,7 @@ from vertriage.ellipsis import (
     announced,
     contrary,
     elliptic,
+    gapped,
     names_level,
     only,
     own_age,
@@ -79,7 +80,7 @@ _ONE_BODY = word_list("one_body")
 _NEVER_OF_A_DISC = frozenset("percent fracture marrow_edema cleft".split())
 _CEMENTED = frozenset(["treated", "augmented", "filled", "containing", "bearing", "stabilized"])
 _EXCEPTS = frozenset(["except", "apart", "save", "excluding", "barring"])
-_ELLIPTIC = frozenset(["ellipsis", "except", "contrary", "alike"])
+_ELLIPTIC = frozenset(["ellipsis", "except", "contrary", "alike", "gapping"])
 _OF_THE_BODY = frozenset(["fracture", "augmented", "acuity"])
 _TOWARD = frozenset("lateral anterior posterior dorsal ventral next close superficial medial".split())
 _NEIGHBORING = frozenset(
@@ -279,7 +280,7 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
         not mentions
         and not percents
         and not state.announced
-        and not any(cue.label in ("alike", "ellipsis") for cue in view.cues)
+        and not any(cue.label in ("alike", "ellipsis", "gapping") for cue in view.cues)
     ):
         return links
     starts = clause_starts(view.words)
@@ -374,6 +375,7 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
     if not _ELLIPTIC.isdisjoint(cued):
         chosen += elliptic(view, places, mentions, state)
         chosen += contrary(places, mentions, view)
+        chosen += gapped(view, places, mentions, state)
         chosen += alike(view, places, mentions, chosen, state)
     if len(places) > 1 and (listed := values_by_level(view, places, mentions)):
         chosen = [item for item in chosen if item[0].label != listed[0][0].label] + listed
@@ -1164,6 +1166,8 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
     measured = [level for link in links if link.mention.label == "percent" for level in link.levels if level]
     if len(set(measured)) > 1 and (not state.lists or set(state.lists[-1]) != set(measured)):
         state.lists.append(list(dict.fromkeys(measured)))
+    spoken_of = [m for m in view.mentions if m.label in _POINTED_AT and not m.asked]
+    state.spoken = spoken_of or state.spoken
     if main and main != state.focus:
         state.described = []
     if main or any(link.how in (HEADING, FOCUS) for link in links):

@@ -60,6 +60,8 @@ class Place:
     region: str = ""
     spared: list[str | None] = field(default_factory=list)
     """In "all but T8": T8."""
+    listed: bool = False
+    """Whether what is spared belongs to the list: "except at T8, the wedged bodies (T7, T8, T9) ..."."""
 
 
 @dataclass(slots=True)
@@ -88,6 +90,8 @@ class Discourse:
     treated: list[str] = field(default_factory=list)
     described: list[Mention] = field(default_factory=list)
     """What was found, fracture and edema, in the vertebra described last."""
+    spoken: list[Mention] = field(default_factory=list)
+    """The edema, cleft or retropulsion that the sentence before spoke of, wherever it was."""
     ages: dict[str, str] = field(default_factory=dict)
     """How old each fracture was called, by level."""
     disc: list[str] = field(default_factory=list)
@@ -343,6 +347,7 @@ def _chain(view: SentenceWords, places: list[Place]) -> None:
                 or place.part != "body"
                 or view.words[following.end : following.end + 1]
                 and view.words[following.end] in _OWN_NOUN
+                or view.words[place.at - 1 : place.at] == ["unlike"]
                 or not _chained(view.words[place.end : following.at])
                 or _next_clause(view.words, place, following)
             ):
@@ -443,6 +448,12 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         return None  # "apart from L1 none shows edema": of those already meant
     if view.words[cue.start] == "all" and view.words[cue.start - 2 : cue.start] in (["most", "of"], ["least", "of"]):
         return None  # "the middle one most of all"
+    if view.words[cue.start] == "neither" and view.words[cue.end + 1 : cue.end + 2] in (["the"], ["that"], ["<level>"]):
+        return None  # "T11 shows no edema, and neither does the L1 fracture"
+    if view.words[cue.start - 1 : cue.end] == ["at", "all"]:
+        return None  # "no signal change at all"
+    if kind == "this" and view.words[cue.end : cue.end + 1] == ["("] and any(p.at == cue.end + 1 for p in places):
+        return None  # "the compressed bodies (T10, T12, L2)"
     if kind in ("both", "these") and _compared(view.words, cue.start):
         return None  # "the flatter of the two"
     if view.words[cue.start - 1 : cue.start] == ["of"] and not _SUPERLATIVE.isdisjoint(
@@ -558,6 +569,13 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
                 whole[-1].levels = [level for level in whole[-1].levels if level not in spared.levels]
                 places.remove(spared)
             return None
+        if spared is not None and cue.start == 0 and (later := _stated_whole(view, spared, places)):
+            later[-1].listed = any(set(spared.levels) <= set(place.levels) for place in later)
+            for place in later:
+                place.levels = [level for level in place.levels if level not in spared.levels]
+            later[-1].spared = list(spared.levels)
+            places.remove(spared)
+            return None
         known = state.fractured if spared is None or len(in_sentence) <= len(spared.levels) else in_sentence
         if spared is not None and not known and view.words[cue.start] in _ALL:
             places.remove(spared)
@@ -643,6 +661,7 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         levels = list(state.treated) or None
     elif kind == "around":
         anchor = [level for place in before[-1:] for level in place.levels if level][-1:]
+        anchor = anchor or [level for level in state.focus if level and len(state.focus) == 1]
         levels = [level for step in (-1, 1) for level in [neighbor(anchor[0], step)] if level] if anchor else None
     elif kind == "neighbors":
         around = [neighbor(level, step) for level in state.treated[-1:] for step in (-1, 1)]
@@ -650,6 +669,15 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
     if levels is None:
         return None
     return Place(cue.start, cue.end, levels, how)
+
+
+def _stated_whole(view: SentenceWords, spared: Place, places: Sequence[Place]) -> list[Place]:
+    """ "With the exception of T12, the fractures (T10, T12, L2) ...", "apart from L3, all, namely L1 and L2, ..."."""
+    later = [p for p in places if p.group is not None and p.part == "body" and p.at > spared.at]
+    named = [level for place in later for level in place.levels]
+    if len(named) > 1 and (set(spared.levels) < set(named) or not _ALL.isdisjoint(view.words[: later[0].at])):
+        return [place for place in later if set(place.levels) - set(spared.levels)]
+    return []
 
 
 def _of_that_age(
@@ -692,6 +720,8 @@ _NOUNS = frozenset("pedicle_involvement neural mimic injury".split())
 
 def _compared(words: Sequence[str], at: int) -> bool:
     at = at if words[at] == "of" else at - 1
+    if at > 2 and words[at] == "of" and words[at - 3 : at - 1] in (["the", "more"], ["the", "most"], ["the", "less"]):
+        return True  # "the more recent of the two"
     return at > 1 and words[at] == "of" and words[at - 2] == "the" and words[at - 1][-2:] in ("er", "st")
 
 

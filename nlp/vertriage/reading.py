@@ -19,13 +19,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vertriage.ages import acuity_of
-from vertriage.claims import PRIOR, PRIOR_STUDY, RANK, Claim, Level, Span
+from vertriage.claims import RANK, Claim, Level, Span
 from vertriage.corrections import correct
 from vertriage.height import height_of
 from vertriage.lexicon import word_list
 from vertriage.linking import EVERY, FOCUS, HEADING, REMAINING, Link
 from vertriage.status import cemented, statuses
 from vertriage.targets import Mention, SentenceWords
+from vertriage.temporal import former
 from vertriage.types import FractureReading
 
 MALIGNANT = (
@@ -108,9 +109,7 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
                 and any(word in _NOT_MARROW for word in _clause_before(link.view.words, mention.start, mention.end))
             ):
                 continue  # "the conus is normal in signal"
-            if label in ("marrow_edema", "cleft", "retropulsion") and (
-                _of_a_prior_study(link.view, mention.start) or value != "absent" and _former(link.view.words, mention)
-            ):
+            if label in ("marrow_edema", "cleft", "retropulsion") and former(link.view, mention):
                 continue
             if label == "marrow_edema" and value == "present" and _of_the_cord(link):
                 continue
@@ -173,37 +172,7 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
     return claims
 
 
-def _of_a_prior_study(view: SentenceWords, at: int) -> bool:
-    """ "On the earlier study T12 and L1 were edematous, now they are not" says first how it was."""
-    words = view.words
-    end = next((i for i, word in enumerate(words) if word in _NOW or word == ";"), len(words))
-    then = words[:end]
-    opens = words[0] in ("on", "at", "in", "when") and any(word in PRIOR_STUDY or word in _THEN for word in words[1:5])
-    ago = "ago" in then and end < len(words)
-    if not opens and not ago and words[:3] != ["at", "that", "time"] and words[0] not in (*PRIOR, "then"):
-        return False
-    return at < end and not _WAS.isdisjoint(then) and _IS.isdisjoint(then[:-1])
-
-
 _YES = frozenset(["y", "yes", "present", "<pos>"])
-_THEN = frozenset("presentation diagnosis baseline onset outset admission injury".split())
-_NOW = frozenset(["now", "today", "currently", "presently", "but"])
-_WAS = frozenset("was were had showed demonstrated showing".split())
-_IS = frozenset("is are has have".split())
-
-
-def _former(words: Sequence[str], mention: Mention) -> bool:
-    """ "Previously edematous", "the former cleft", "edema then, none now", "was edematous on the scan of May"."""
-    if words[mention.start - 1 : mention.start] in (["was"], ["were"]):
-        behind = words[mention.end : mention.end + 9]
-        if behind[:2] in (["on", "the"], ["at", "the"], ["in", "the"]) and (
-            "ago" in behind or PRIOR_STUDY & set(behind)
-        ):
-            return True
-    before = words[mention.start - 1 : mention.start]
-    if words[mention.end : mention.end + 2] == ["then", ","]:
-        return True
-    return before == ["former"] or before != [] and before[0] in PRIOR
 
 
 def _broken_wall(link: Link) -> bool:

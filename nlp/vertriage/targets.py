@@ -84,6 +84,7 @@ CUES = frozenset(
     [
         "alike",
         "contrary",
+        "gapping",
         "only",
         "done",
         "ellipsis",
