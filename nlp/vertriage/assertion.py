@@ -478,6 +478,8 @@ def _forward_stop(
             return at
         if word == "," and words[at + 1 : at + 2] == ["no"]:
             return at  # which speaks for itself
+        if word == "," and words[at + 1 : at + 2] == words[start : start + 1]:
+            return at  # "no edema in June, edema today"
         if word in ("and", ",") and at + 1 < stop and (words[at + 1] in _FRESH or words[at + 2 : at + 3] == ["mm"]):
             return at
         if word == "and" and at + 1 < stop and cue.label == "negation" and words[at + 1] in VERBS:
@@ -516,19 +518,29 @@ def _positive_list(words: Sequence[str], at: int, stop: int) -> bool:
     return bool(rest) and rest[0] in ("<level>", "<percent>", "<disc>", "<number>")
 
 
+def _aside(words: Sequence[str], end: int) -> int:
+    """Where the aside begins that closes right before ``end``: "edema, which was florid in May, is no longer seen"."""
+    if words[end - 1 : end] != [","]:
+        return end
+    opened = next((at for at in range(end - 2, 0, -1) if words[at] in (",", ";", ".")), -1)
+    return opened if opened > 0 and words[opened : opened + 2] == [",", "which"] else end
+
+
 def _backward_start(words: Sequence[str], cue: Mention, starts: Sequence[int], ends: Sequence[int]) -> int:
     lo = 0
     first = words[cue.start]
     value = first in _ABSENT and (words[cue.end : cue.end + 1] or ["."])[0] in _PUNCTUATION
+    copula = words[cue.start - 1 : cue.start] in (["is"], ["are"], ["was"], ["were"])
+    closed = _aside(words, cue.start - copula)
     for at in starts:
-        if at == cue.start and value and words[at - 1] == "-":
+        if at == cue.start and value and words[at - 1] == "-" or closed <= at < cue.start:
             continue  # "Metastases - none seen"
         if at < cue.start or at == cue.start and first != "which":
             lo = at
     for at in ends:
         if lo < at < cue.start:
             lo = at + 1
-    for at in range(cue.start - 1, lo - 1, -1):
+    for at in range(closed - 1 if closed < cue.start - copula else cue.start - 1, lo - 1, -1):
         if words[at] in (";", "(") or (words[at] == "." and at < cue.start - 1):
             return at + 1
         if words[at] == ")" and at < cue.start - 1:

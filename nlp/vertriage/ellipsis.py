@@ -260,6 +260,8 @@ def gapped(view: SentenceWords, places: Sequence[Place], mentions: Sequence[Ment
             continue
         place = next((p for p in places if p.part == "body" and cue.start <= p.at <= cue.end + 2), None)
         place = place or next((p for p in reversed(places) if p.part == "body" and p.end <= cue.start), None)
+        if place is None and len(state.focus) == 1:
+            place = Place(-1, -1, list(state.focus), REFERENCE)  # "No edema was present in May; it is now florid"
         before = [m for m in mentions if m.end <= cue.start and m.label != "acuity"]
         # A level of its own with its own fracture before the cue is what the elided words are said of.
         said = next((m for m in reversed(before) if m.label in _ATTRIBUTES), None)

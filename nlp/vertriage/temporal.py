@@ -22,6 +22,7 @@ from vertriage.lexicon import word_list
 from vertriage.targets import Mention, SentenceWords
 
 _NOW = frozenset(["now", "today", "currently", "presently", "but"])
+_ANEW = frozenset("now is are has have today".split())
 _PRESENT = _NOW - {"but"}
 _WAS = frozenset("was were had showed demonstrated showing".split())
 _IS = frozenset("is are has have".split())
@@ -46,7 +47,7 @@ def former(view: SentenceWords, mention: Mention) -> bool:
         mention: one finding of it, with assertion applied.
     """
     words = view.words
-    if _opens_in_the_past(words, mention.start):
+    if _opens_in_the_past(words, mention.start) or _of_another_report(words, mention.start):
         return True
     return mention.value != "absent" and _called_former(words, mention) or _dated(words, mention)
 
@@ -62,6 +63,18 @@ def _opens_in_the_past(words: Sequence[str], at: int) -> bool:
     if not opens and not ago and words[:3] != ["at", "that", "time"] and words[0] not in (*PRIOR, "then"):
         return False
     return at < end and not _WAS.isdisjoint(then) and _IS.isdisjoint(then[:-1])
+
+
+def _of_another_report(words: Sequence[str], at: int) -> bool:
+    """ "Prior MRI of 12 March: edema at T12", "the old report mentions edema at L1"."""
+    lead = words[1:] if words[0] in ("the", "her", "his", "an", "in") else words
+    if len(lead) < 3 or lead[0] not in _OTHERS or lead[1] not in _STUDY | {"report"}:
+        return False
+    lo = at - len(words) + len(lead)
+    colon = lead.index(":") if ":" in lead[:9] else -1
+    told = next((i for i in range(2, min(6, len(lead))) if lead[i] in _TELLS), -1)
+    start = colon if colon > 0 else told
+    return 0 < start < lo and _NOW.isdisjoint(lead[start:lo]) and ";" not in lead[start:lo]
 
 
 def _called_former(words: Sequence[str], mention: Mention) -> bool:
@@ -81,10 +94,14 @@ def _called_former(words: Sequence[str], mention: Mention) -> bool:
 def _dated(words: Sequence[str], mention: Mention) -> bool:
     """A time that has passed stands beside the finding, in the past tense, in an aside, or against a "now"."""
     lo, hi = _segment(words, mention)
+    if words[lo : lo + 1] == ["when"] and not _WAS.isdisjoint(words[lo:hi]) and lo:
+        return True  # "compared with March, when T12 was edematous"
     time = next(((at, sure) for at in range(lo, hi) if (sure := _past_time(words, at, hi))), None)
     if time is None:
-        return False
+        return not _WAS.isdisjoint(words[lo:hi]) and _is_now_normal(words, hi)
     at, sure = time
+    if at == mention.end and mention.end - mention.start <= 2 and not _EVENTS.isdisjoint(words[at + 1 : at + 3]):
+        return True  # "T12 and L1 fractures, edematous at presentation"
     if words[at - 1 : at] and words[at - 1] in _COMPARES or not _LASTING.isdisjoint(words[lo:]):
         return False
     if at >= mention.end and not _NOT.isdisjoint(words[mention.end : at]):
@@ -106,6 +123,20 @@ def _dated(words: Sequence[str], mention: Mention) -> bool:
     return turned and (told or aside or len(segment) <= 8) or told and aside
 
 
+def _is_now_normal(words: Sequence[str], at: int) -> bool:
+    """ "was bright on STIR and is now normal", "was bright, now normal"."""
+    turn = [word for word in words[at + 1 : at + 5] if word not in ("is", "are", "has", "have", "it", "again")]
+    return (
+        words[at : at + 1] in ([","], ["and"], ["but"], [";"])
+        and turn[:1] != []
+        and turn[0] in _PRESENT
+        and (not _SETTLED.isdisjoint(turn[1:2]))
+    )
+
+
+_SETTLED = frozenset("normal isointense absent gone none no resolved dark suppressed clear quiet".split())
+
+
 def _segment(words: Sequence[str], mention: Mention) -> tuple[int, int]:
     """The words around a finding up to where the sentence turns to something else."""
     lo = 0
@@ -117,7 +148,8 @@ def _segment(words: Sequence[str], mention: Mention) -> tuple[int, int]:
     hi = len(words)
     for at in range(mention.end, len(words)):
         turns = words[at] == "and" and not _TURNS.isdisjoint(words[at + 1 : at + 2])
-        if words[at] in _SUBORDINATE or words[at] == "," or turns or _new_verb(words, at):
+        anew = words[at] in ("it", "this", "they") and not _ANEW.isdisjoint(words[at + 1 : at + 2])
+        if words[at] in _SUBORDINATE or words[at] == "," or turns or anew or _new_verb(words, at):
             hi = at
             break
     return lo, hi
@@ -133,6 +165,17 @@ def _new_verb(words: Sequence[str], at: int) -> bool:
     )
 
 
+_OTHERS = PRIOR_STUDY | {"old", "external", "referring", "first"}
+_TELLS = frozenset(
+    "show showed shown demonstrate demonstrated mention mentioned describe described note noted ".split()
+) | {
+    "report",
+    "reported",
+    "state",
+    "stated",
+    "reveal",
+    "revealed",
+}
 _OPENERS = frozenset(["in", "on", "at", "then", "previously", "initially", "originally", "last"])
 
 
