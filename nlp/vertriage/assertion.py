@@ -228,6 +228,7 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
                     words[cue.start : cue.end - 1] == ["no"]
                     and words[cue.end - 1] in ".;,"
                     and mention.end != cue.start
+                    and not (mention.end == cue.start - 1 and words[mention.end] in ("-", ":"))
                 ):
                     continue  # the bare value belongs to the word right before it
                 if (
@@ -530,6 +531,7 @@ def _backward_start(words: Sequence[str], cue: Mention, starts: Sequence[int], e
     lo = 0
     first = words[cue.start]
     value = first in _ABSENT and (words[cue.end : cue.end + 1] or ["."])[0] in _PUNCTUATION
+    value = value or first == "no" and words[cue.end - 1] in _PUNCTUATION
     copula = words[cue.start - 1 : cue.start] in (["is"], ["are"], ["was"], ["were"])
     closed = _aside(words, cue.start - copula)
     for at in starts:

@@ -231,7 +231,7 @@ def _known_malignancy(
             beside = words[max(0, mention.start - 5) : mention.start]
             if (
                 not mention.asked
-                and ("treated" in beside or "patient" in beside and "with" in beside)
+                and ("treated" in beside or "patient" in beside and "with" in beside or _owned(words, mention))
                 or (
                     section == "history"
                     and any(
@@ -285,6 +285,16 @@ def _known_malignancy(
 
 _DENSITOMETRY = frozenset(["dexa", "dxa", "bmd", "densitometry"])
 _TITLE_FACT = frozenset(["staging", "restaging", "known", "follow"])
+
+
+def _owned(words: Sequence[str], mention: Mention) -> bool:
+    """ "In view of this lady's lung carcinoma a metastasis is not excluded": the carcinoma is hers."""
+    owner = words[max(0, mention.start - 3) : mention.start]
+    return words[mention.start] not in _ANY_TUMOR and not _OWNERS.isdisjoint(owner) and "with" not in owner
+
+
+_ANY_TUMOR = frozenset("tumor neoplasm primary malignancy metastasis metastatic neoplasia".split())
+_OWNERS = frozenset("lady gentleman patient woman man her his their known".split())
 
 
 def _stated_as_fact(words: Sequence[str], mention: Mention) -> bool:

@@ -251,6 +251,8 @@ def sentence_words(
             continue
         elif word == "know" and (not words or words[-1] not in _KNOWS):
             word = "no"  # speech recognition: "there is know retropulsion"
+        elif word == "cancer" and tokens.raw[at].lower() == "ca" and _calcium(spelled, words, at, hi):
+            word = "calcium"
         elif (
             word == "cancer"
             and tokens.raw[at] == "ca"
@@ -270,6 +272,21 @@ def sentence_words(
         at += 1
     result.offsets = [start[token] for token in first]
     return result
+
+
+def _calcium(spelled: Sequence[str], words: Sequence[str], at: int, hi: int) -> bool:
+    """ "Corrected Ca 2.91", "Ca: normal"."""
+    after = [word for word in spelled[at + 1 : min(hi, at + 4)] if word not in (":", "=", "of", "is")]
+    return (
+        words[-1:] != []
+        and words[-1] in _MEASURED_CALCIUM
+        or after[:1] != []
+        and ("." in after[0][1:] or after[0] in _CALCIUM_VALUES)
+    )
+
+
+_MEASURED_CALCIUM = frozenset("corrected adjusted serum total ionized ionised high raised elevated low normal".split())
+_CALCIUM_VALUES = frozenset("normal raised high elevated low level mmol".split())
 
 
 def _stated_percent(
