@@ -161,6 +161,8 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
         if label == "planned":
             lo, hi = _clause(len(words), starts, cue)
             for mention in view.mentions:
+                if words[mention.start - 1] in _DONE_BEFORE or words[cue.start - 1] == "<percent>":
+                    continue  # "restored following kyphoplasty: 15% versus 45% before the procedure"
                 if mention.label == "augmented" and lo <= mention.start < hi:
                     mention.planned = True
             continue
@@ -238,6 +240,8 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
                 ):
                     continue  # "edema is florid in T10 and absent in T9"
                 within = cue.start < mention.start and mention.end < cue.end  # "looked for a cleft and found none"
+                if mention.value == "absent" and words[mention.end : mention.end + 1] == ["and"]:
+                    continue  # "the cleft has closed and is not visible today"
                 if within or near and lo <= mention.start and mention.end <= cue.start:
                     held = held_by.get(id(mention))
                     if held is not None and _presupposed(words, lo, held):
@@ -268,12 +272,13 @@ def _confirmed(after: Sequence[str]) -> bool:
     return "confirmed" in after and _UNREAL.isdisjoint(after[: after.index("confirmed")])
 
 
+_DONE_BEFORE = frozenset(["following", "after", "since", "post"])
 _POINTS = frozenset(["<level>", "former", "first", "upper", "other"])
 _UNREAL = frozenset("not could can may might should would if unless until to be".split())
 _PUNCTUATION = frozenset([".", ",", ";"])
 _ABSENT = frozenset(["absent", "none", "negative"])
 _AFTER_ABSENT = frozenset("at in on and or but throughout here elsewhere from with as for while whereas".split())
-_FIGURES = frozenset(["<percent>", "<number>", "prior", "previous", "earlier", "last"])
+_FIGURES = frozenset([*"123456789", "<percent>", "<number>", "prior", "previous", "earlier", "last"])
 _PRESUMED_NEXT = frozenset("possible probable suspected questionable presumed probably possibly likely".split())
 _PRESUMED = frozenset(["suspected", "possible", "questioned", "presumed", "?", "query"])
 
@@ -332,6 +337,7 @@ def _presupposed(words: Sequence[str], lo: int, mention: Mention, *, quantifier:
         return (
             at - 1 >= lo
             and words[at - 1] in _RELATES
+            or _of_either(words, at)
             or at > lo
             and words[at - 1] == "that"
             or _subject_of_verb(words, mention.end)
@@ -343,6 +349,15 @@ def _of_neither(words: Sequence[str], at: int) -> bool:
     if words[at : at + 1] == ["nor"] and "neither" in words[:at]:
         at = words.index("neither")
     return at > 1 and words[at] == "neither" and words[at - 1] in _RELATES
+
+
+def _of_either(words: Sequence[str], at: int) -> bool:
+    """ "No retropulsion at either the T12 or the L2 fracture"."""
+    lead = words[max(0, at - 6) : at + 1]
+    if lead[-2:] != ["or", "the"] or "either" not in lead:
+        return False
+    either = len(lead) - 1 - lead[::-1].index("either")
+    return either > 0 and lead[either - 1] in _RELATES and lead[either + 1] == "the"
 
 
 def _subject_of_verb(words: Sequence[str], at: int) -> bool:
@@ -391,6 +406,8 @@ def _inside_longer(cue: Mention, cues: Sequence[Mention]) -> bool:
 
 def _measured(words: Sequence[str], mention: Mention) -> bool:
     behind = words[mention.end : mention.end + 3]
+    if behind[:2] == ["as", "before"] or behind[:1] == ["unchanged"]:
+        return True
     return "mm" in words[mention.start + 1 : mention.end] or behind[:1] in (["of"], ["by"]) and behind[-1] == "mm"
 
 
@@ -519,12 +536,17 @@ def _positive_list(words: Sequence[str], at: int, stop: int) -> bool:
     return bool(rest) and rest[0] in ("<level>", "<percent>", "<disc>", "<number>")
 
 
+_TOLD = frozenset("seen noted described present reported documented demonstrated visible evident florid first".split())
+
+
 def _aside(words: Sequence[str], end: int) -> int:
     """Where the aside begins that closes right before ``end``: "edema, which was florid in May, is no longer seen"."""
     if words[end - 1 : end] != [","]:
         return end
     opened = next((at for at in range(end - 2, 0, -1) if words[at] in (",", ";", ".")), -1)
-    return opened if opened > 0 and words[opened : opened + 2] == [",", "which"] else end
+    inner = words[opened + 1 : end - 1]
+    aside = inner[:1] == ["which"] or inner[:1] != [] and inner[0] in _TOLD and VERBS.isdisjoint(inner)
+    return opened if opened > 0 and words[opened] == "," and aside else end
 
 
 def _backward_start(words: Sequence[str], cue: Mention, starts: Sequence[int], ends: Sequence[int]) -> int:

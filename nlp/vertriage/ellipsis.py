@@ -37,6 +37,8 @@ def alike(
         place = next(
             (p for p in places if p.group is not None and p.part == "body" and cue.start <= p.at < cue.end), None
         )
+        behind = (p for p in places if p.group is not None and p.part == "body" and cue.end <= p.at <= cue.end + 2)
+        place = place or (next(behind, None) if view.words[cue.end : cue.end + 1] != ["as"] else None)
         place = place or next((p for p in places if p.part == "body" and p.group is not None), None)
         if place is None:
             continue
@@ -351,7 +353,7 @@ def elliptic(
             negated=cue.label == "ellipsis",
             hedged=last.hedged,
         )
-        if (last.negated or last.value == "absent") and cue.label == "ellipsis":
+        if (last.negated or last.value == "absent") and cue.label == "ellipsis" and "none" not in pointed:
             continue
         found.append((meant, [place], place.how, False))
     return found

@@ -8,6 +8,7 @@ from vertriage.claims import PRIOR, PRIOR_STUDY, Level, Span
 from vertriage.lexicon import word_list
 from vertriage.linking import EVERY, FOCUS, HEADING, NAMED, Link
 from vertriage.targets import Mention, SentenceWords
+from vertriage.temporal import former
 
 _RETAINED = word_list("retained")
 _THEN = frozenset("presentation diagnosis baseline onset outset time discharge admission injury first".split())
@@ -20,6 +21,8 @@ def height_of(level: Level, links: Sequence[Link], only: bool) -> tuple[float | 
         if not alone and (level not in link.levels or link.how < FOCUS) or link.value is None:
             continue
         section = link.view.sentence.section
+        if former(link.view, link.mention) and not _as_it_was(link.view.words[link.mention.end :]):
+            continue
         if section == "history" and link.how < NAMED:
             continue
         value = height_loss(
@@ -166,7 +169,7 @@ def _as_it_was(after: Sequence[str]) -> bool:
 
 
 _SAME = frozenset(["unchanged", "unaltered", "same", "stable", "static"])
-_ALTERED = frozenset("altered changed progressed increased worsened".split())
+_ALTERED = frozenset("altered changed progressed increased worsened lost".split())
 
 
 def _former(words: Sequence[str], before: Sequence[str], after: Sequence[str], at: int) -> bool:
@@ -186,6 +189,8 @@ def _former(words: Sequence[str], before: Sequence[str], after: Sequence[str], a
         return True
     if any(word in PRIOR for word in before[-2:]) and before[-1] != ",":
         return True
+    if "previous" in before[-4:] and before[-1] in ("height", "loss", ":", "value", "measurement", "compression"):
+        return True  # "Previous height loss 20%."
     if words[:3] == ["at", "that", "time"] or words[0] in PRIOR and "was" in words[:at]:
         return True
     if (

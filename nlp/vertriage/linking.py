@@ -299,7 +299,7 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
         ):
             beside = view.words[mention.start - 1 : mention.start] + view.words[mention.end : mention.end + 1]
             if view.words[mention.end : mention.end + 1] in (["in"], ["of"], ["within"]):
-                beside += view.words[mention.end + 1 : mention.end + 2]
+                beside += view.words[mention.end + 1 : mention.end + 5]
             if "<level>" not in beside and not any(
                 place.at < mention.end and place.end > mention.start for place in places
             ):

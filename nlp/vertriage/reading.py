@@ -345,6 +345,8 @@ def _content(level: Level, clefts: Sequence[Claim], contents: Sequence[Link]) ->
     for link in contents:
         if link.mention.negated or link.order not in orders or level not in link.levels:
             continue
+        if former(link.view, link.mention) or _replaced(link.view.words, link.mention):
+            continue
         near = any(
             c.link.order == link.order
             and -9 <= link.mention.start - c.link.mention.end <= (20 if _bracketed(link) else 12)
@@ -358,6 +360,12 @@ def _content(level: Level, clefts: Sequence[Claim], contents: Sequence[Link]) ->
     if not found:
         return None, []
     return ("mixed" if "mixed" in found or len(found) > 1 else found.pop()), spans
+
+
+def _replaced(words: Sequence[str], mention: Mention) -> bool:
+    """ "The fluid in the cleft has been replaced by gas"."""
+    behind = words[mention.end : mention.end + 14]
+    return any(behind[at : at + 2] in (["replaced", "by"], ["replaced", "with"]) for at in range(len(behind)))
 
 
 def _bracketed(link: Link) -> bool:

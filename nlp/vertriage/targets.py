@@ -262,6 +262,8 @@ def sentence_words(
             )
         ):
             word = "approximately"  # "ca. 4 m"
+        elif word == "may" and _month(kind, spelled, words, at, hi):
+            word = "april"  # a month, and not the verb
         elif word == "mm" and tokens.raw[at] == "MM" and (at == lo or kind[at - 1] != NUMBER):
             word = "myeloma"
         elif word in _COUNTED and tokens.raw[at][-1] in "sS":
@@ -272,6 +274,19 @@ def sentence_words(
         at += 1
     result.offsets = [start[token] for token in first]
     return result
+
+
+def _month(kind: Sequence[int], spelled: Sequence[str], words: Sequence[str], at: int, hi: int) -> bool:
+    """ "on 4 May", "May 2023", "in May"."""
+    dated = at + 1 < hi and kind[at + 1] == NUMBER
+    before = words[-1:]
+    return (
+        dated
+        or before in (["in"], ["since"], ["last"], ["early"], ["late"], ["mid"], ["until"])
+        or before != []
+        and (before[0] == "<number>" or before[0].isdigit())
+        and words[-2:-1] in (["on"], ["of"], ["from"], ["dated"], ["the"], ["since"], ["to"], ["with"])
+    )
 
 
 def _calcium(spelled: Sequence[str], words: Sequence[str], at: int, hi: int) -> bool:

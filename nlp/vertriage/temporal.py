@@ -47,7 +47,9 @@ def former(view: SentenceWords, mention: Mention) -> bool:
         mention: one finding of it, with assertion applied.
     """
     words = view.words
-    if _opens_in_the_past(words, mention.start) or _of_another_report(words, mention.start):
+    label = view.sentence.label_end if view.sentence.label else -1
+    colon = next((at for at, offset in enumerate(view.offsets) if offset >= label >= 0), -1)
+    if _opens_in_the_past(words, mention.start) or _of_another_report(words, mention.start, colon):
         return True
     return mention.value != "absent" and _called_former(words, mention) or _dated(words, mention)
 
@@ -57,21 +59,22 @@ def _opens_in_the_past(words: Sequence[str], at: int) -> bool:
     end = next((i for i, word in enumerate(words) if word in _NOW or word == ";"), len(words))
     then = words[:end]
     opens = words[0] in ("on", "at", "in", "when") and any(
-        word in PRIOR_STUDY or word in _EVENTS for word in words[1:5]
+        word in PRIOR_STUDY or word in _EVENTS for word in words[1:7]
     )
+    opens = opens or words[:4] == ["at", "the", "time", "of"]
     ago = "ago" in then and end < len(words)
     if not opens and not ago and words[:3] != ["at", "that", "time"] and words[0] not in (*PRIOR, "then"):
         return False
     return at < end and not _WAS.isdisjoint(then) and _IS.isdisjoint(then[:-1])
 
 
-def _of_another_report(words: Sequence[str], at: int) -> bool:
+def _of_another_report(words: Sequence[str], at: int, label: int) -> bool:
     """ "Prior MRI of 12 March: edema at T12", "the old report mentions edema at L1"."""
     lead = words[1:] if words[0] in ("the", "her", "his", "an", "in") else words
     if len(lead) < 3 or lead[0] not in _OTHERS or lead[1] not in _STUDY | {"report"}:
         return False
     lo = at - len(words) + len(lead)
-    colon = lead.index(":") if ":" in lead[:9] else -1
+    colon = lead.index(":") if ":" in lead[:9] else label - 1 if 1 < label < 9 else -1
     told = next((i for i in range(2, min(6, len(lead))) if lead[i] in _TELLS), -1)
     start = colon if colon > 0 else told
     return 0 < start < lo and _NOW.isdisjoint(lead[start:lo]) and ";" not in lead[start:lo]
@@ -86,8 +89,12 @@ def _called_former(words: Sequence[str], mention: Mention) -> bool:
         ):
             return True
     before = words[mention.start - 1 : mention.start]
-    if words[mention.end : mention.end + 2] == ["then", ","]:
+    then = words[mention.end : mention.end + 3]
+    if then[:1] == ["then"] and then[1:2] in _THEN_ENDS and then[1:] != ["and", "now"]:
         return True
+    relative = words[max(0, mention.start - 2) : mention.start]
+    if relative[:1] != [] and relative[0] in PRIOR and relative[-1] in _HELD:
+        return True  # "previously containing gas, now fluid"
     return before == ["former"] or before != [] and before[0] in PRIOR
 
 
@@ -102,7 +109,9 @@ def _dated(words: Sequence[str], mention: Mention) -> bool:
     at, sure = time
     if at == mention.end and mention.end - mention.start <= 2 and not _EVENTS.isdisjoint(words[at + 1 : at + 3]):
         return True  # "T12 and L1 fractures, edematous at presentation"
-    if words[at - 1 : at] and words[at - 1] in _COMPARES or not _LASTING.isdisjoint(words[lo:]):
+    if words[at - 1 : at] and words[at - 1] in _COMPARES:
+        return False
+    if not _LASTING.isdisjoint(words[lo:hi] if "only" in words[hi:] else words[lo:]):
         return False
     if at >= mention.end and not _NOT.isdisjoint(words[mention.end : at]):
         return False  # "edema not present in June" is new
@@ -165,6 +174,8 @@ def _new_verb(words: Sequence[str], at: int) -> bool:
     )
 
 
+_THEN_ENDS = ([","], ["but"], ["and"], ["."], [";"])
+_HELD = frozenset("containing showing filled with contained showed harboring holding".split())
 _OTHERS = PRIOR_STUDY | {"old", "external", "referring", "first"}
 _TELLS = frozenset(
     "show showed shown demonstrate demonstrated mention mentioned describe described note noted ".split()
