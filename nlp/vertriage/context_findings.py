@@ -152,9 +152,9 @@ def _pain(
 
 def _conditional(view: SentenceWords, mention: Mention) -> bool:
     """ "if pain does not improve" states no pain."""
-    return "if" in view.words[max(0, mention.start - 4) : mention.start] or view.words[
-        mention.start - 1 : mention.start
-    ] == ["when"]
+    if "if" in view.words[max(0, mention.start - 4) : mention.start]:
+        return True
+    return view.sentence.section != "history" and view.words[mention.start - 1 : mention.start] == ["when"]
 
 
 def _osteoporosis(

@@ -31,7 +31,11 @@ def correct(views: Sequence[SentenceWords], links: Sequence[Link]) -> None:
     """An addendum that moves a finding ("at T8 and T11, not T7 and T10") renames the levels of the report."""
     renamed: dict[str, str] = {}
     everything = any(
-        view.sentence.section == "addendum" and {"all", "level", "one"} <= set(view.words) for view in views
+        view.sentence.section == "addendum"
+        and {"level", "one"} <= set(view.words)
+        and not {"all", "report", "every", "numbering"}.isdisjoint(view.words)
+        and _shift([view])
+        for view in views
     )
     for view in [] if everything else views:
         if view.sentence.section != "addendum" or len(view.groups) < 2:

@@ -201,7 +201,8 @@ def _former(words: Sequence[str], before: Sequence[str], after: Sequence[str], a
         return True
     if after[:1] and after[0] in PRIOR:
         return True
-    if any(w in ("restored", "regained", "reexpanded", "restoration") for w in before[-4:]):
+    restored = any(w in ("restored", "regained", "reexpanded", "restoration") for w in before[-4:])
+    if restored and not {"residual", "remaining"} & set(before[-3:]):
         return True
     for index, word in enumerate(after[:7]):  # "30% height loss on the earlier study and 75% today"
         if word in ("<percent>", ",", ";", "."):

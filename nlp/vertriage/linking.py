@@ -318,6 +318,8 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
             if mention.label in ("fracture", "augmented"):
                 chosen.append((mention, [], NAMED, False))
             continue
+        if mention.label in ("fracture", "marrow_edema") and _of_another_bone(view.words, mention):
+            continue
         parts = {place.part for place in places}
         if "elsewhere" in parts and "body" not in parts and mention.label in ("marrow_edema", "fracture"):
             continue
@@ -339,7 +341,7 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
             mention.label == "marrow_replacement"
             and not _DIFFUSE.isdisjoint(view.words)
             and _ONE_BODY.isdisjoint(view.words)
-            and {"its", "it"}.isdisjoint(view.words[max(0, mention.start - 2) : mention.end + 3])
+            and {"its", "it"}.isdisjoint([*view.words[:1], *view.words[max(0, mention.start - 2) : mention.end + 3]])
         ):
             stretch = next((p for p in places if p.part == "body" and p.group is not None and len(p.levels) > 3), None)
             if stretch is not None:  # "diffusely abnormal from T2 to T10"
@@ -351,6 +353,13 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
             continue
         spoken_of = state.heading if state.heading_how == "item" or not state.heading else []
         if (
+            mention.label == "acuity"
+            and len(state.fractured) > 1
+            and view.words[:2] in (["appearance", "are"], ["finding", "are"])
+            and not state.heading
+        ):  # "Appearances are unchanged from 2021"
+            chosen.append((mention, [Place(-1, -1, list(state.fractured), FOCUS)], FOCUS, False))
+        elif (
             _the_fractures(view, mention)
             and len(state.fractured) > 1
             and set(spoken_of or state.focus).isdisjoint(state.fractured)
@@ -416,6 +425,15 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
 
 
 _PERCENT = Entry("percent")
+
+
+def _of_another_bone(words: Sequence[str], mention: Mention) -> bool:
+    """ "Both sacral wings show high STIR signal", "calcaneus: note the fracture on the radiographs"."""
+    lead = words[max(0, mention.start - 9) : mention.start]
+    return not _OTHER_BONES.isdisjoint(lead) and _BODIES.isdisjoint(lead) and "<level>" not in lead
+
+
+_OTHER_BONES = word_list("other_bones")
 
 
 def _attributive(words: Sequence[str], age: Mention, stop: int) -> bool:
@@ -491,7 +509,7 @@ def _speaks_of_fracture(view: SentenceWords) -> bool:
         len(view.words) <= 10
         and not any(m.label in ("mimic", "lesion_noun") for m in view.mentions)
         or any(m.label in ("fracture", "augmented", "injury", "unstable") for m in view.mentions)
-        or view.words[0] in ("it", "this", "these", "both", "they")
+        or view.words[0] in ("it", "this", "these", "both", "they", "appearance")
         or "it" in view.words[:4]
     )
 
@@ -792,6 +810,8 @@ _IN_THE_CANAL = frozenset(["soft_tissue_mass", "convex_posterior_border", "retro
 def _by_comparison(words: Sequence[str], place: Place) -> bool:
     """ "L1, in contrast to T11, is wedged", "20% lower than L2 and L4": the other is what it is measured by."""
     lead = words[max(0, place.at - 3) : place.at]
+    if lead in (["unlike", "that", "of"], ["unlike", "those", "of"]):
+        return True
     if lead[-1:] == ["than"]:
         return len(lead) > 1 and lead[-2].endswith("er") and lead[-2] not in ("other", "rather")
     aside = lead[:2] in (["in", "distinction"], ["in", "contrast"], ["as", "opposed"], ["in", "contradistinction"])

@@ -282,8 +282,16 @@ def _fracture_pair(view: SentenceWords, at: int) -> bool:
     after = words[at + 1 : at + 5]
     if after and after[0] in _DISC_NOUNS:
         return False
+    slashed = view.words[at + 1 : at + 3] in (
+        ["old", "wedge"],
+        ["wedge", "deformity"],
+        ["wedging", ","],
+        ["wedge", ","],
+    )
     for mention in view.mentions:
-        if mention.label not in ("fracture", "augmented", "injury") or mention.value == "soft":
+        if mention.label not in ("fracture", "augmented", "injury") or mention.value == "soft" and not slashed:
+            continue
+        if mention.label == "augmented" and not {"intradiscal", "disc", "leak"}.isdisjoint(words[max(0, at - 6) : at]):
             continue
         if words[mention.end : mention.end + 1] == ["dislocation"]:
             continue  # of the segment, not of both bodies

@@ -178,7 +178,8 @@ _YES = frozenset(["y", "yes", "present", "<pos>"])
 def _broken_wall(link: Link) -> bool:
     """ "Both endplates and the posterior wall are breached" by a burst fracture, not by a tumor."""
     words, mention = link.view.words, link.mention
-    return "wall" in words[mention.start : mention.end] and not any(
+    inner = words[mention.start : mention.end]
+    return ("wall" in inner or "cortex" in inner and "fragment" in words) and not any(
         word[:5] in ("tumor", "metas", "lesio", "lytic", "soft", "mass", "infil", "destr", "neopl", "plasm", "myelo")
         for word in words
     )

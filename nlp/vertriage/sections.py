@@ -38,7 +38,7 @@ _FORM_LEVEL = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _THEIR_LEVEL = re.compile(r"\W*(?:her|his)\s+(?:\w+\s+)?(?:[TDL]|Th)-?\d{1,2}\b", re.IGNORECASE)
-_PROSE_END = re.compile(r"(?<=[A-Za-z0-9)]{2})\.\s+(?=[A-Z])|\n[ \t]*\n")
+_PROSE_END = re.compile(r"(?<=[A-Za-z0-9)]{2})\.\s+(?=[A-Z?])|\?[^\n.?]{0,24}\n(?=[A-Z])|\n[ \t]*\n")
 _SENTENCE_END = re.compile(r"(?<=[A-Za-z0-9]{2})\.\s+(?=[A-Z0-9])|(?<=\b[Nn]one)\s+(?=[A-Z])")
 _SENTENCE_OR_LINE_END = re.compile(_SENTENCE_END.pattern + r"|(?<=\S)\n[ \t]*(?=[A-Z])")
 _SHORT = {"title", "history", "technique", "comparison"}
@@ -314,7 +314,7 @@ def _short_end(
         previous = text[text.rfind("\n", 0, start + match.start()) + 1 : start + match.start()].rstrip()
         tells = described and rules.describes_spine.search(line) and not rules.history_sentence.search(line)
         if (
-            previous.endswith((".", "?"))
+            (previous.endswith((".", "?")) or tells and "?" in previous[-25:])
             and (tells or one_line or len(previous) > 90)
             and not text[at : at + 1].islower()
         ):

@@ -190,10 +190,15 @@ _TELLS = frozenset(
 _OPENERS = frozenset(["in", "on", "at", "then", "previously", "initially", "originally", "last"])
 
 
+def _shown_then(following: Sequence[str]) -> bool:
+    date = next((at for at, word in enumerate(following) if word not in ("<number>", "/") and not word.isdigit()), 0)
+    return date > 0 and following[date] in _WAS
+
+
 def _past_time(words: Sequence[str], at: int, end: int) -> str:
     """Whether a past time begins here: "sure" when it can be no date of this study, "maybe" for a bare date."""
     word = words[at]
-    following = words[at + 1 : min(end, at + 6)]
+    following = words[at + 1 : min(end, at + 8)]
     if word in ("formerly", "previously", "initially", "originally", "ago", "beforehand"):
         return "sure"
     if word == "earlier" and words[at - 1 : at] and words[at - 1] in _UNITS:
@@ -206,6 +211,8 @@ def _past_time(words: Sequence[str], at: int, end: int) -> str:
         return "sure"
     if word in ("on", "in", "at") and following[:1] and (PRIOR_STUDY & set(following[:2])):
         return "sure"
+    if word == "on" and words[at - 1 : at] in ([":"], []) and _shown_then(following):
+        return "sure"  # "T10: on 08/05/2024 showed edema"
     if word in ("on", "in") and _MONTHS & set(following[:2]) and _STUDY & set(following[1:4]):
         return "sure"  # "on the January study"
     if (
