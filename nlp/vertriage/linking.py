@@ -807,10 +807,13 @@ def _extent(words: Sequence[str], place: Place) -> bool:
 _IN_THE_CANAL = frozenset(["soft_tissue_mass", "convex_posterior_border", "retropulsion"])
 
 
+_CONTIGUOUS = (["contiguous", "from"], ["contiguous", "with"], ["continuous", "from"], ["continuous", "with"])
+
+
 def _by_comparison(words: Sequence[str], place: Place) -> bool:
     """ "L1, in contrast to T11, is wedged", "20% lower than L2 and L4": the other is what it is measured by."""
     lead = words[max(0, place.at - 3) : place.at]
-    if lead in (["unlike", "that", "of"], ["unlike", "those", "of"]):
+    if lead in (["unlike", "that", "of"], ["unlike", "those", "of"]) or lead[-2:] in _CONTIGUOUS:
         return True
     if lead[-1:] == ["than"]:
         return len(lead) > 1 and lead[-2].endswith("er") and lead[-2] not in ("other", "rather")

@@ -364,7 +364,9 @@ def _chain(view: SentenceWords, places: list[Place]) -> None:
 
 
 def _next_clause(words: Sequence[str], place: Place, following: Place) -> bool:
-    """ "The fractured vertebra is L2, L1 is intact": two clauses, not a list."""
+    """ "The fractured vertebra is L2, L1 is intact", "fracture of L2, L4 at risk": two clauses, not a list."""
+    if words[place.end : following.at] == [","] and words[following.end : following.end + 2] == ["at", "risk"]:
+        return True
     return (
         words[place.end : following.at] == [","]
         and words[place.at - 1 : place.at] in (["is"], ["was"], ["of"], ["at"], ["in"])
