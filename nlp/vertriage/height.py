@@ -17,7 +17,8 @@ _THEN = frozenset("presentation diagnosis baseline onset outset time discharge a
 def height_of(level: Level, links: Sequence[Link], only: bool) -> tuple[float | None, list[Span]]:
     found: list[tuple[int, int, int, float, Link]] = []
     for link in links:
-        alone = only and link.how == EVERY and link.view.sentence.section in ("addendum", "impression")
+        summary = link.view.sentence.section in ("addendum", "impression")
+        alone = only and link.how == EVERY and (summary or level is None)
         if not alone and (level not in link.levels or link.how < FOCUS) or link.value is None:
             continue
         section = link.view.sentence.section
@@ -66,6 +67,10 @@ def height_loss(view: SentenceWords, at: int, value: float, *, named: bool) -> f
         before = before[:-1]
     if _former(words, before, after, at):
         return None
+    if _share_of_the_body(before, after):
+        return None
+    if before[-1:] == ["("] and not _CANAL.isdisjoint(before) and "mm" in before[-3:] and "height" not in before:
+        return None  # "the canal diameter from 16 mm to 8 mm (50%)"
     height = other = 99
     for mention in view.mentions:
         if mention.label not in ("height_loss", "not_height", "mimic"):
@@ -100,6 +105,14 @@ def height_loss(view: SentenceWords, at: int, value: float, *, named: bool) -> f
         return None
     if height == 99 and not named:
         return None
+    if (
+        "height" in before
+        and after[:1] == ["of"]
+        and not _WHOLE.isdisjoint(after[1:6])
+        and not _STANDS.isdisjoint(before[-2:])
+        and {"loss", "lost", "reduction", "reduced", "decrease", "decreased"}.isdisjoint(before)
+    ):
+        return 100 - value  # "the height of L2 is 70% of that expected"
     tail = " ".join(after[:4])
     shrunk = any(
         w in ("reduced", "compressed", "down", "decreased", "lowered", "collapsed", "diminished", "height", "shortened")
@@ -138,6 +151,12 @@ def height_loss(view: SentenceWords, at: int, value: float, *, named: bool) -> f
         and {"loss", "lost", "reduction", "decrease", "deficit"}.isdisjoint(before[-6:] + after[:4])
     ):
         return 100 - value
+    earlier = next((p for p in reversed(view.percents) if p.at < at), None)
+    if earlier is not None and after[:1] in (["."], [","], [";"], ["and"], []):
+        gap = words[earlier.at + 1 : at]
+        bare = not _RETAINED.isdisjoint(words[max(0, earlier.at - 4) : earlier.at]) and "height" in gap[:6]
+        if bare and {"loss", "lost", "reduction", "reduced", "decrease"}.isdisjoint(gap) and "<level>" in gap:
+            return 100 - value  # "L4 keeps 80% of its height, the L2 fracture 60%"
     tail_end = next((i for i, word in enumerate(after[:8]) if word in (",", ";", ".", "<percent>", "and")), 8)
     if (
         "height" in after[:tail_end]
@@ -149,6 +168,21 @@ def height_loss(view: SentenceWords, at: int, value: float, *, named: bool) -> f
 
 
 _ROUGHLY = frozenset("about approximately around some roughly nearly almost circa just an estimated".split())
+_CANAL = frozenset(["canal", "diameter", "sac", "foramen"])
+_STANDS = frozenset(["is", "are", "was", "be", "at"])
+
+
+def _share_of_the_body(before: Sequence[str], after: Sequence[str]) -> bool:
+    """ "L4 is replaced by about 90%", "80% of the L3 body is replaced": how much is diseased, not how much is lost."""
+    if before[-2:-1] != [] and before[-2] in _DISEASED and before[-1] in ("by", "to", "in"):
+        return True
+    body = after[:7]
+    return body[:1] == ["of"] and any(
+        word in _DISEASED and body[at - 1] in ("is", "are", "been", "body", "vertebra") for at, word in enumerate(body)
+    )
+
+
+_DISEASED = frozenset("replaced infiltrated occupied involved destroyed affected edematous".split())
 _MEASURES = frozenset(["measure", "measures", "stand", "stands", "at"])
 _WHOLE = frozenset(["expected", "normal", "original", "neighbor", "neighboring", "adjacent"])
 
@@ -202,7 +236,7 @@ def _former(words: Sequence[str], before: Sequence[str], after: Sequence[str], a
     if after[:1] and after[0] in PRIOR:
         return True
     restored = any(w in ("restored", "regained", "reexpanded", "restoration") for w in before[-4:])
-    if restored and not {"residual", "remaining"} & set(before[-3:]):
+    if restored and not {"residual", "remaining"} & {*before[-3:], *after[:2]}:
         return True
     for index, word in enumerate(after[:7]):  # "30% height loss on the earlier study and 75% today"
         if word in ("<percent>", ",", ";", "."):

@@ -73,6 +73,18 @@ _BETWEEN = frozenset(
     "left right bilateral exiting traversing descending and the both spinal / superior inferior".split()
 )
 _LIST = frozenset([",", "and", "&", "+", "or", "plus", "et"])
+_FRONTED = frozenset("adjacent above below beneath beside besides unlike like next compared".split())
+_ENDS = frozenset([".", ";", ":"])
+
+
+def _fronted(words: list[str], at: int) -> bool:
+    """Whether the words before are a phrase that a sentence opens with: "Adjacent to the augmented L3, ..."."""
+    lo = at
+    while lo > 0 and at - lo < 7 and words[lo - 1] not in _ENDS:
+        lo -= 1
+    return words[lo] in _FRONTED
+
+
 _SINGULAR = (["is"], ["was"], ["has"], ["shows"], ["remains"], ["appears"])
 _GOVERNS = frozenset("is was of at in not".split())
 _RANGE = frozenset(["-", "to", "through", "thru", "till", "until", "--", "thro"])
@@ -430,6 +442,10 @@ def _list(tokens: Tokens, words: list[str], at: int, first: str) -> LevelGroup:
             break  # "compression of T12, and L5 spondylolysis"
         if word == "," and not listed and words[step + 1 : step + 2] in _SINGULAR and at and words[at - 1] in _GOVERNS:
             break  # "the fractured vertebra is L2, L1 is intact"
+        if word == "," and not listed and words[step + 1 : step + 2] in _SINGULAR and _fronted(words, at):
+            break  # "Adjacent to the augmented L3, L2 has a fracture"
+        if word == "," and words[step + 1 : step + 3] == ["at", "risk"]:
+            break
         if ranged:
             backward = nxt[0] == "S" and levels[-1] != "L5" or _RANK.get(nxt, 99) <= _RANK.get(levels[-1], -1)
             if backward and not (word == "-" and nxt[0] == "S"):

@@ -52,6 +52,7 @@ from vertriage.places import (
     Discourse,
     Place,
     find_places,
+    resumed,
 )
 from vertriage.targets import Mention, SentenceWords
 
@@ -539,7 +540,13 @@ def _find(
         places = [p for p in places if not _flanked(words, p)]
     if mention.label in _IN_THE_CANAL:
         places = [p for p in places if not _extent(words, p)]
-    places = [p for p in places if words[max(0, p.at - 2) : p.at] not in _LIKE and not _by_comparison(words, p)]
+    places = [
+        p
+        for p in places
+        if words[max(0, p.at - 2) : p.at] not in _LIKE
+        and not _by_comparison(words, p)
+        or words[p.end : mention.start] == ["("]  # "greater at T12 (45%) than at T11 (20%)"
+    ]
     before = [p for p in places if p.end <= mention.start and not _lesion_aside(view, p, mention)]
     after = [p for p in places if p.at >= mention.end]
     inside = _inside_list(words, mention, before, after, all_mentions)
@@ -572,7 +579,8 @@ def _find(
         said = next((p for p in after if p.part == "body" and _spelled_out(words, p.at)), None)
         if said is not None and VERBS.isdisjoint(words[mention.end : said.at]):
             return _whole(said, places, mention, view)
-    if nxt is not None and not _EXCEPTS.isdisjoint(words[mention.end : nxt.at]):
+    between = words[mention.end : nxt.at] if nxt is not None else []
+    if not _EXCEPTS.isdisjoint(between) or between[:2] == ["other", "than"]:
         nxt = None  # "no edema except at L1": denied of what was spoken of, not of L1
     if prev is not None and "which" in words[mention.start : mention.end]:
         return _whole(prev, places, mention, view)  # "T8 and T9, the age of which cannot be told"
@@ -778,7 +786,7 @@ def _in_turn(words: Sequence[str], first: Place, second: Place) -> bool:
         words[first.at - 1 : first.at] in (["at"], ["in"])
         and words[second.at - 2 : second.at] in (["and", "at"], ["and", "in"], ["while", "at"], ["whereas", "at"])
         and words[second.end : second.end + 1] != []
-        and words[second.end] in VERBS
+        and (words[second.end] in VERBS or words[first.end] == words[second.end] == "with")
     )
 
 
@@ -844,7 +852,7 @@ def _plural(words: Sequence[str], candidates: Sequence[Place], whole: list[Place
 def _fresh_start(words: Sequence[str], lo: int, hi: int) -> bool:
     """Between finding and level another finding's clause opens: "with edema, and old T8 fracture"."""
     return (
-        ";" in words[lo:hi]
+        not {";", "whereas", "while"}.isdisjoint(words[lo:hi])
         or any(w in ("and", ",") for w in words[lo:hi])
         and not any(w in ("involving", "at", "of", "in") for w in words[lo:hi])
     )
@@ -940,7 +948,7 @@ def _inside_list(
     ):
         if any(word in ("which", "whose") for word in words[prev.end : mention.start]):
             return prev
-        if words[prev.end : prev.end + 2] == [",", "with"]:
+        if words[prev.end : prev.end + 2] == [",", "with"] or resumed(words, prev, nxt):
             return prev  # "at T8, with cortical breakthrough, and at L1"
         if mention.label == "acuity" and mention.start == prev.end and words[mention.end] in (",", ";", "and", "."):
             return prev  # "L1 acute, T11 subacute"

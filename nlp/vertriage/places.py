@@ -176,7 +176,7 @@ def _bracketed(view: SentenceWords, cue: Mention, at: int) -> bool:
     return (
         cue.end < at <= cue.end + 9
         and view.words[at - 1] in ("(", ":")
-        and VERBS.isdisjoint(view.words[cue.end : at])
+        and (view.words[at - 1] == ":" or VERBS.isdisjoint(view.words[cue.end : at]))
         and {",", ";", "and"}.isdisjoint(view.words[cue.end : at])
     )
 
@@ -356,11 +356,24 @@ def _chain(view: SentenceWords, places: list[Place]) -> None:
                 or view.words[following.end : following.end + 1]
                 and view.words[following.end] in _OWN_NOUN
                 or view.words[place.at - 1 : place.at] == ["unlike"]
-                or not _chained(view.words[place.end : following.at])
+                or not (_chained(view.words[place.end : following.at]) or resumed(view.words, place, following))
                 or _next_clause(view.words, place, following)
             ):
                 number += 1
     return
+
+
+def resumed(words: Sequence[str], place: Place, following: Place) -> bool:
+    """ "of T12, the loss of height being under 25%, and of L1": the preposition takes up the list again."""
+    lead, between = words[place.at - 1 : place.at], words[place.end : following.at]
+    if lead not in (["at"], ["of"], ["in"]) or between[-1:] != lead or len(between) > 24 or ";" in between:
+        return False
+    if "and" not in between or between[0] not in (",", "with"):
+        return False
+    tail = between[len(between) - between[::-1].index("and") : -1]
+    after = words[following.end : following.end + 1]
+    aside = not tail or tail[0] == tail[-1] == "," and len(tail) > 2
+    return aside and len(between) > 3 and after in ([","], ["."], [";"], ["where"], ["which"], ["by"], ["with"])
 
 
 def _next_clause(words: Sequence[str], place: Place, following: Place) -> bool:

@@ -510,6 +510,8 @@ _BETWEEN_NUMBERS = frozenset([",", "and", "&", "/", "resp", "respectively"])
 
 def _in_percent_list(tokens: Tokens, spelled: Sequence[str], at: int, hi: int) -> bool:
     """ "20, 35 and 15%": the sign stands behind the last number only."""
+    if "score" in spelled[max(0, at - 4) : at]:
+        return False  # "T-score -3.1, 68% of the young normal mean"
     step = at + 1
     seen = 0
     while step + 1 < hi and seen < 8:
