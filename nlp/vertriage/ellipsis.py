@@ -84,7 +84,7 @@ _COPIED = frozenset(
     "fracture marrow_edema acuity percent cleft cleft_content retropulsion marrow_replacement osseous_destruction "
     "soft_tissue_mass convex_posterior_border".split()
 )
-_DESCRIBED = frozenset(["fracture", "marrow_edema", "acuity", "augmented"])
+_DESCRIBED = frozenset("fracture marrow_edema acuity augmented marrow_replacement osseous_destruction".split())
 _ALONE = frozenset(["only", "alone", "exclusively", "solely"])
 _ATTRIBUTES = frozenset(["marrow_edema", "cleft", "retropulsion"])
 

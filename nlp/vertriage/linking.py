@@ -588,6 +588,23 @@ def _find(
         return _find(view, meant, places, starts, all_mentions)
     if prev is not None and _fronted(words, prev, mention):
         return _whole(prev, places, mention, view)
+    if (
+        mention.label == "pedicle_involvement"
+        and prev is not None
+        and prev.part == "body"
+        and words[mention.start - 1] == "its"
+        and ";" not in words[prev.end : mention.start]
+    ):
+        return _whole(prev, places, mention, view)  # "collapse of T9, given that its pedicles ..., unlike T12"
+    if (
+        nxt is not None
+        and nxt.part == "body"
+        and mention.start > 1
+        and words[mention.start - 1] in _ANOTHER
+        and words[mention.start - 2] in ("a", "and")
+        and VERBS.isdisjoint(words[mention.end : nxt.at])
+    ):
+        return _whole(nxt, places, mention, view)  # "a fracture of L1 and a separate lytic lesion with ... at L4"
     clause = max((s for s in starts if s <= mention.start), default=0)
     clause_end = min((s for s in starts if s >= mention.end), default=len(words))
     # A label written about a lesion, not a fracture, e.g. "4 mm retropulsion": nothing to do; adjacency rules below.
@@ -722,6 +739,7 @@ def _find(
     return None
 
 
+_ANOTHER = frozenset(["separate", "second", "another"])
 _LIKE = (["as", "at"], ["as", "in"], ["than", "at"], ["than", "in"], ["as", "for"])
 """Before a level that something else is compared with ("STIR signal as at T6")."""
 
@@ -1120,7 +1138,9 @@ def _opens(view: SentenceWords) -> bool:
     return at == 0 or 0 < at <= 4 and view.offsets[at - 1] < view.sentence.label_end
 
 
-_TOLD = frozenset("fracture marrow_edema augmented acuity cleft retropulsion".split())
+_TOLD = frozenset(
+    "fracture marrow_edema augmented acuity cleft retropulsion marrow_replacement osseous_destruction".split()
+)
 
 
 def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link], state: Discourse, order: int) -> None:

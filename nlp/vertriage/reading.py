@@ -36,6 +36,8 @@ MALIGNANT = (
     "marrow_replacement",
     "osseous_destruction",
 )
+_STAY = frozenset(MALIGNANT) - {"pedicle_involvement"}
+"""What a fracture does not lose from one study to the next."""
 _NOT_MARROW = word_list("not_marrow")
 
 
@@ -109,7 +111,7 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
                 and any(word in _NOT_MARROW for word in _clause_before(link.view.words, mention.start, mention.end))
             ):
                 continue  # "the conus is normal in signal"
-            if label in ("marrow_edema", "cleft", "retropulsion") and former(link.view, mention):
+            if label not in _STAY and former(link.view, mention):
                 continue
             if label == "marrow_edema" and value == "present" and _of_the_cord(link):
                 continue
