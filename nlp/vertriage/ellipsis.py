@@ -73,6 +73,7 @@ def alike(
     return found
 
 
+_NOTHING_MORE = (["."], [";"], [","], [], ["either"], ["so"], ["now"], ["today"])
 _NEGATIVE = frozenset(
     "not none without no free devoid clear cleared resolved gone disappeared subsided vanished absent absence lack "
     "lacks lacking missing".split()
@@ -150,7 +151,8 @@ def announced(view: SentenceWords, places: Sequence[Place], chosen: Sequence[Cho
         for place in bodies:
             if place.at < mention.end and mention in view.mentions:
                 continue
-            beside = [*view.words[place.end : place.end + 3], *view.words[place.at - 2 : place.at]]
+            lead = view.words[place.at - 2 : place.at]
+            beside = [*view.words[place.end : place.end + 3], *(lead if lead[-1:] not in ([";"], [","]) else [])]
             denied = any(m.label in _ATTRIBUTES and m.negated for m in view.mentions if m.start <= place.end + 3)
             if not _UNHARMED.isdisjoint(beside) and not denied:  # "L4: no edema" is a fracture, too
                 continue
@@ -321,7 +323,11 @@ def elliptic(
         ):  # "Apart from that in T12, no edema"
             said = [m for m in mentions if m.label in labels[:3] and m.negated]
         if (
-            not said and cue.label == "ellipsis" and len(view.words) <= 16 and not _NEGATIVE.isdisjoint(pointed)
+            not said
+            and cue.label == "ellipsis"
+            and len(view.words) <= 16
+            and not _NEGATIVE.isdisjoint(pointed)
+            and (pointed[-1] not in ("not", "without") or view.words[cue.end : cue.end + 1] in _NOTHING_MORE)
         ):  # "L3 fracture edematous. L4 fracture not."
             said = [
                 Mention(m.label, "present", cue.start, cue.end, m.entry, hedged=m.hedged)
@@ -332,6 +338,14 @@ def elliptic(
             (p for p in places if p.part == "body" and (cue.start <= p.at < cue.end or cue.end <= p.at <= cue.end + 2)),
             None,
         )
+        if (
+            not said
+            and place is not None
+            and view.words[cue.start - 1] in ("but", ",")
+            and place.end == cue.end
+            and view.words[cue.end : cue.end + 1] == [","]
+        ):  # "L1, but not L3, is bright on STIR"
+            said = [m for m in mentions if m.label in labels and m.start >= cue.end][:1]
         if place is None and cue.label == "ellipsis":
             place = next((p for p in reversed(places) if p.part == "body" and p.end <= cue.start), None)
         if place is None and cue.start == 0 and cue.label == "ellipsis" and len(state.focus) == 1:

@@ -177,8 +177,13 @@ def _share_of_the_body(before: Sequence[str], after: Sequence[str]) -> bool:
     if before[-2:-1] != [] and before[-2] in _DISEASED and before[-1] in ("by", "to", "in"):
         return True
     body = after[:7]
-    return body[:1] == ["of"] and any(
-        word in _DISEASED and body[at - 1] in ("is", "are", "been", "body", "vertebra") for at, word in enumerate(body)
+    return (
+        body[:1] == ["of"]
+        and "height" not in body
+        and any(
+            word in _DISEASED and body[at - 1] in ("is", "are", "been", "body", "vertebra")
+            for at, word in enumerate(body)
+        )
     )
 
 

@@ -307,7 +307,9 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
                 continue  # "above the cement construct" says where, not that this level holds cement
         found = _find(view, mention, places, starts, everything)
         if found is not None:
-            if found[0].part == "elsewhere" or (found[0].part != "body"):
+            if found[0].part == "elsewhere" and _contrast(mention, mentions):
+                chosen.append((mention, [Place(-1, -1, [], REMAINING)], REMAINING, False))
+            if found[0].part != "body":
                 continue
             if mention.label == "pedicle_involvement" and found[0].how == REMAINING:
                 continue
@@ -428,6 +430,15 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
 _PERCENT = Entry("percent")
 
 
+def _contrast(mention: Mention, mentions: Sequence[Mention]) -> bool:
+    """ "A cleft is present at L1; the remaining levels show no cleft": of the fractures, for one has it."""
+    return (
+        mention.negated
+        and mention.label in _POINTED_AT
+        and any(m.label == mention.label and m.end <= mention.start and not m.negated for m in mentions)
+    )
+
+
 def _of_another_bone(words: Sequence[str], mention: Mention) -> bool:
     """ "Both sacral wings show high STIR signal", "calcaneus: note the fracture on the radiographs"."""
     lead = words[max(0, mention.start - 9) : mention.start]
@@ -540,6 +551,8 @@ def _find(
         places = [p for p in places if not _flanked(words, p)]
     if mention.label in _IN_THE_CANAL:
         places = [p for p in places if not _extent(words, p)]
+    if len(places) > 1:
+        places = [p for p in places if not _put_aside(words, p)] or places
     places = [
         p
         for p in places
@@ -620,6 +633,14 @@ def _find(
             return _whole(prev, places, mention, view)  # "the L1 body, which is fractured, measures ..."
     if nxt is not None and nxt.at < len(words):
         gap = words[mention.end : nxt.at]
+        if (
+            mention.label == "percent"
+            and prev is not None
+            and gap[:1] == ["and"]
+            and "<percent>" in words[nxt.end : nxt.end + 3]
+            and words[mention.start - 1] in ("is", "was", "by", "about", "approximately", "at")
+        ):
+            return _whole(prev, places, mention, view)  # "compression of L1 is 40% and of L2 20%"
         if (
             mention.label == "fracture"
             and prev is None
@@ -847,6 +868,13 @@ def _by_comparison(words: Sequence[str], place: Place) -> bool:
     return aside and words[place.end : place.end + 1] == [","] and lead[-1] in ("to", "with", "from")
 
 
+def _put_aside(words: Sequence[str], place: Place) -> bool:
+    """ "L1, but not L3, is bright", "L2 is fractured but, unlike T12, not edematous": the other is only set against."""
+    close = words[place.end : place.end + 1] == [","]
+    lead = words[max(0, place.at - 3) : place.at]
+    return close and (lead == [",", "but", "not"] or lead[-2:] in ([",", "unlike"], [",", "not"]))
+
+
 def _contrasted(words: Sequence[str], place: Place) -> bool:
     """ "unlike T12, it is bulging" speaks of another; "unlike L1, a fresh fracture" of L1."""
     return words[place.at - 1 : place.at] == ["unlike"] and words[place.end + 1 : place.end + 2] in (
@@ -949,6 +977,15 @@ def _inside_list(
     """A finding within a list of levels, or in the parenthesis behind one, is its neighbor's alone."""
     prev = before[-1] if before else None
     nxt = after[0] if after else None
+    if (
+        prev is not None
+        and nxt is not None
+        and mention.label == "acuity"
+        and words[prev.end : mention.start] != []
+        and all(word in _FRACTURE_NOUNS or word == "#" for word in words[prev.end : mention.start])
+        and words[mention.end] in (",", ";")
+    ):
+        return prev  # "T11 fracture acute, L1 fracture old"
     if nxt is not None and words[mention.end : nxt.at] in (["at"], ["in"]) and words[mention.start - 1] == "(":
         return nxt  # "fractures of T10 and T12 (cleft at T12)"
     if prev is not None and prev.group is not None and prev.end < len(words) and words[prev.end] == "(":
@@ -1217,8 +1254,10 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
     measured = [level for link in links if link.mention.label == "percent" for level in link.levels if level]
     if len(set(measured)) > 1 and (not state.lists or set(state.lists[-1]) != set(measured)):
         state.lists.append(list(dict.fromkeys(measured)))
-    spoken_of = [m for m in view.mentions if m.label in _POINTED_AT and not m.asked]
-    state.spoken = spoken_of or state.spoken
+    if spoken_of := [m for m in view.mentions if m.label in _POINTED_AT and not m.asked]:
+        state.spoken, state.spoken_at = spoken_of, order
+    elif order > state.spoken_at + 1:
+        state.spoken = []
     if main and main != state.focus:
         state.described = []
     if main or any(link.how in (HEADING, FOCUS) for link in links):

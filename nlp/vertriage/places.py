@@ -92,6 +92,7 @@ class Discourse:
     """What was found, fracture and edema, in the vertebra described last."""
     spoken: list[Mention] = field(default_factory=list)
     """The edema, cleft or retropulsion that the sentence before spoke of, wherever it was."""
+    spoken_at: int = -9
     ages: dict[str, str] = field(default_factory=dict)
     """How old each fracture was called, by level."""
     disc: list[str] = field(default_factory=list)
@@ -368,12 +369,15 @@ def resumed(words: Sequence[str], place: Place, following: Place) -> bool:
     lead, between = words[place.at - 1 : place.at], words[place.end : following.at]
     if lead not in (["at"], ["of"], ["in"]) or between[-1:] != lead or len(between) > 24 or ";" in between:
         return False
-    if "and" not in between or between[0] not in (",", "with"):
+    if "and" not in between or between[0] not in (",", "with", "of"):
         return False
     tail = between[len(between) - between[::-1].index("and") : -1]
     after = words[following.end : following.end + 1]
     aside = not tail or tail[0] == tail[-1] == "," and len(tail) > 2
-    return aside and len(between) > 3 and after in ([","], ["."], [";"], ["where"], ["which"], ["by"], ["with"])
+    return aside and len(between) > 3 and after in _CLOSED
+
+
+_CLOSED = ([","], ["."], [";"], ["where"], ["which"], ["by"], ["with"], ["without"])
 
 
 def _next_clause(words: Sequence[str], place: Place, following: Place) -> bool:
@@ -428,6 +432,8 @@ def _chained(between: Sequence[str]) -> bool:
             depth += 1
         elif word == ")":
             depth -= 1
+        elif word in ("above", "below") and between[at + 1 : at + 2] in (["and"], [","]):
+            continue  # "L2 below and T12 above"
         elif depth == 0:
             if word not in FILLERS and word not in _MEASURE and not word.isdigit():
                 return False
@@ -532,6 +538,10 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
             if count
             else next((o for o in (in_sentence, last_list, state.fractured) if len(o) >= 2), None)
         )
+        if wanted is None and not count and not state.fractured:
+            told = len(view.percents) if len(view.percents) > 1 else 0
+            wider = [_recent_lists(state, last) for last in (2, 3, 4)]
+            wanted = next((o for o in wider if len(o) == told or not told and 2 <= len(o) <= 5), None)
         if wanted is None and not count or view.words[cue.start] == "every" and len(state.fractured) > 2:
             wanted = state.fractured or last_list
         levels = list(wanted) if wanted else None
@@ -592,7 +602,8 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
                 whole[-1].levels = [level for level in whole[-1].levels if level not in spared.levels]
                 places.remove(spared)
             return None
-        if spared is not None and cue.start == 0 and (later := _stated_whole(view, spared, places)):
+        told = spared is not None and view.words[spared.end : spared.end + 2] == [",", "which"]
+        if spared is not None and cue.start == 0 and not told and (later := _stated_whole(view, spared, places)):
             later[-1].listed = any(set(spared.levels) <= set(place.levels) for place in later)
             for place in later:
                 place.levels = [level for level in place.levels if level not in spared.levels]
@@ -681,6 +692,9 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
     elif kind == "treated":
         if view.words[cue.end : cue.end + 2] == ["is", "<level>"]:
             return None  # "the cemented vertebra is L2"
+        pointed = {*view.words[cue.start : cue.start + 1], *view.words[cue.start - 1 : cue.start]}
+        if pointed.isdisjoint(_POINTERS) and any(p.group is not None and p.end <= cue.start for p in places):
+            return None  # "L2: cemented fracture"
         levels = list(state.treated) or None
     elif kind == "around":
         anchor = [level for place in before[-1:] for level in place.levels if level][-1:]
@@ -738,6 +752,7 @@ def _both_do(view: SentenceWords, cue: Mention, following: str) -> bool:
     )
 
 
+_POINTERS = frozenset("the this that these those both either each at of in".split())
 _NOUNS = frozenset("pedicle_involvement neural mimic injury".split())
 
 
@@ -745,7 +760,8 @@ def _compared(words: Sequence[str], at: int) -> bool:
     at = at if words[at] == "of" else at - 1
     if at > 2 and words[at] == "of" and words[at - 3 : at - 1] in (["the", "more"], ["the", "most"], ["the", "less"]):
         return True  # "the more recent of the two"
-    return at > 1 and words[at] == "of" and words[at - 2] == "the" and words[at - 1][-2:] in ("er", "st")
+    compared = words[at - 1][-2:] in ("er", "st") or words[at - 1] == "worse"
+    return at > 1 and words[at] == "of" and words[at - 2] == "the" and compared
 
 
 def _last_list(before: Sequence[Place], state: Discourse) -> list[str]:

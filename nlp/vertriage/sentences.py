@@ -303,6 +303,8 @@ def _reads_on(head: str, after: str) -> bool:
     """Whether what follows an abbreviation belongs to it; "COMPRESSION FXS. NO NEW ABNORMALITY." is two sentences."""
     if _SHORT_NOUN.search(head) and re.match(r"[A-Z]{2,}\b", after):
         return False
+    if head.endswith((" no", " No")) and re.match(r"[TLDC]h?\d{1,2}\b", after):
+        return False  # "edema yes, cleft no. T10 fracture: ..."
     return re.match(r"[A-Z][a-z]+\b", after) is None
 
 
