@@ -274,6 +274,8 @@ def _known_malignancy(
             or words[mention.start] in ("mastectomy", "prostatectomy", "lumpectomy")
             or words[mention.start] in ("myeloma", "lymphoma", "leukemia")
             and not any(w in _WORRY or w in _NOT_KNOWN for w in words)
+            and words[mention.start - 2 : mention.start - 1] != ["/"]
+            and words[mention.start - 1 : mention.start] != ["/"]
         ):
             present.append((mention, view))
     if present:

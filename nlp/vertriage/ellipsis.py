@@ -57,13 +57,18 @@ def alike(
         opening = cue.start <= 2 or "<level>" not in view.words[cue.start : cue.end]
         unbroken = any(m.negated and m.label in ("fracture", "mimic") and m.start > place.at for m in view.mentions)
         told = bool(said) and "<level>" in view.words[cue.start : cue.end]  # "L1 too contains a cleft": that, no more
+        signal = not _SIGNAL.isdisjoint(view.words[cue.start : cue.end])
         for mention in before or (state.described if opening else ()):
+            if signal and mention.label not in _SIGNALS:
+                continue  # "small lesions of the same signal" have not collapsed
             if mention.label != "fracture" and (mention.label in said or told and not before):
                 continue
             if not before and mention.label not in _DESCRIBED:
                 continue
             if unbroken and mention.label in ("fracture", "acuity"):
                 continue  # "L3 likewise has some signal but no fracture line"
+            if mention.label == "percent" and not _UNEQUAL.isdisjoint(view.words[cue.start : cue.end]):
+                continue  # "25% at T12 and, to a lesser degree, L1"
             if mention.label == "percent" and any(m.label == "percent" and place in where for m, where, _, _ in chosen):
                 continue  # it has a percentage of its own
             # A percentage keeps its position, by which its value is known.
@@ -73,6 +78,9 @@ def alike(
     return found
 
 
+_SIGNAL = frozenset("signal stir hyperintensity edema brightness marrow".split())
+_SIGNALS = frozenset(["marrow_edema", "acuity", "marrow_replacement"])
+_UNEQUAL = frozenset("lesser smaller milder greater less more slighter lower though but although".split())
 _NOTHING_MORE = (["."], [";"], [","], [], ["either"], ["so"], ["now"], ["today"])
 _NEGATIVE = frozenset(
     "not none without no free devoid clear cleared resolved gone disappeared subsided vanished absent absence lack "
@@ -173,6 +181,29 @@ def sound(view: SentenceWords, places: Sequence[Place]) -> list[Chosen]:
         and view.words[place.end + 1 : place.end + 2] in (["intact"], ["normal"], ["unremarkable"], ["uninjured"])
         and view.words[place.end + 2 : place.end + 3] in (["."], [","], [";"], ["and"], [])
     ]
+
+
+def named_again(
+    view: SentenceWords, places: Sequence[Place], mentions: Sequence[Mention], state: Discourse
+) -> list[Chosen]:
+    """ "Four fractures; the lower two, at T12 and L1, are recent": fractures, for fractures were spoken of."""
+    found: list[Chosen] = []
+    for cue in view.cues:
+        if cue.label != "reference" or cue.value not in _SUBSETS:
+            continue
+        lead = view.words[cue.end : cue.end + 2]
+        at = cue.end + (2 if lead[:1] in ([","], ["("]) and lead[1:] in (["at"], ["of"], ["in"], ["namely"]) else 1)
+        place = next((p for p in places if p.at == at and p.group is not None and p.part == "body"), None)
+        told = any(m.label == "fracture" and m.end <= cue.start and not m.negated for m in mentions)
+        if place is None or lead[:1] not in ([","], ["("], ["at"], ["of"], [":"]) or not (told or state.fractured):
+            continue
+        whole = [p for p in places if p.group is not None and (p is place or p.chain == place.chain >= 0)]
+        copy = Mention("fracture", "soft", cue.start, cue.end, Entry("fracture"))
+        found.append((copy, whole, NAMED, False))
+    return found
+
+
+_SUBSETS = frozenset("upper lower first final remaining regional recent_ones old_ones third".split())
 
 
 def names_level(view: SentenceWords) -> bool:
@@ -302,6 +333,8 @@ def values_by_level(view: SentenceWords, places: Sequence[Place], mentions: Sequ
         value = view.words[place.end : place.end + 1]
         if not value or value[0] not in _YES | _NO:
             return []
+        if value[0] == "-" and view.words[place.end + 1 : place.end + 2] not in ([","], [";"], ["."], []):
+            return []  # "hyperintensity at T12 - but not at L1 -"
         copy = Mention(said.label, said.value, place.at, place.end, said.entry, negated=value[0] in _NO)
         found.append((copy, [place], NAMED, False))
     return found

@@ -31,6 +31,7 @@ from vertriage.ellipsis import (
     contrary,
     elliptic,
     gapped,
+    named_again,
     names_level,
     only,
     own_age,
@@ -323,7 +324,11 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
             continue
         if mention.label in ("fracture", "marrow_edema") and _of_another_bone(view.words, mention):
             continue
-        parts = {place.part for place in places}
+        parts = {
+            place.part
+            for place in places
+            if place.part != "elsewhere" or "," not in view.words[mention.end : max(mention.end, place.at)]
+        }
         if "elsewhere" in parts and "body" not in parts and mention.label in ("marrow_edema", "fracture"):
             continue
         if state.heading_how == "disc" and not state.heading:
@@ -394,6 +399,8 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
     if state.announced or len(places) > 1:
         chosen += announced(view, places, chosen, state)
         own_age(chosen)
+    if "reference" in cued and len(view.groups) > 0:
+        chosen += named_again(view, places, mentions, state)
     if "only" in cued:
         chosen += only(view, places, chosen)
     if view.sentence.section == "addendum":
@@ -558,7 +565,8 @@ def _find(
         for p in places
         if words[max(0, p.at - 2) : p.at] not in _LIKE
         and not _by_comparison(words, p)
-        or words[p.end : mention.start] == ["("]  # "greater at T12 (45%) than at T11 (20%)"
+        or words[p.end : mention.start] == ["("]
+        and words[p.at - 1] != "of"  # "greater at T12 (45%) than at T11 (20%)"
     ]
     before = [p for p in places if p.end <= mention.start and not _lesion_aside(view, p, mention)]
     after = [p for p in places if p.at >= mention.end]
@@ -854,12 +862,17 @@ def _extent(words: Sequence[str], place: Place) -> bool:
 _IN_THE_CANAL = frozenset(["soft_tissue_mass", "convex_posterior_border", "retropulsion"])
 
 
+_AGAINST = frozenset(["against", "versus", "vs", "than", "compared"])
 _CONTIGUOUS = (["contiguous", "from"], ["contiguous", "with"], ["continuous", "from"], ["continuous", "with"])
 
 
 def _by_comparison(words: Sequence[str], place: Place) -> bool:
     """ "L1, in contrast to T11, is wedged", "20% lower than L2 and L4": the other is what it is measured by."""
     lead = words[max(0, place.at - 3) : place.at]
+    if lead[-1:] == ["at"] and not _AGAINST.isdisjoint(words[max(0, place.at - 5) : place.at - 1]):
+        return "mm" in lead  # "16 mm as against 27 mm at L2"
+    if lead[-2:] == ["that", "of"] and words[place.at - 3 : place.at - 2] in (["half"], ["third"], ["quarter"]):
+        return True  # "measures half that of T11"
     if lead in (["unlike", "that", "of"], ["unlike", "those", "of"]) or lead[-2:] in _CONTIGUOUS:
         return True
     if lead[-1:] == ["than"]:
@@ -965,6 +978,8 @@ def _lies(words: Sequence[str], lo: int, hi: int) -> bool:
         lo = close + 1
     if words[lo : lo + 1] == ["and"] and words[lo + 1 : lo + 2] in (["enhancement"], ["swelling"], ["hyperemia"]):
         lo += 2  # "edema and enhancement occupy both bodies"
+    if words[lo : lo + 1] in (["occupy"], ["fill"], ["pervade"], ["involve"], ["affect"]) and lo + 1 == hi:
+        return True
     return words[lo : lo + 1] != [] and words[lo] in _PLACED and _leads(words, lo + 1, hi)
 
 
@@ -1222,7 +1237,8 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
         if (label in _MOVES_FOCUS or subject) and not (label == "fracture" and link.mention.negated):
             if label == "fracture" or label == "augmented" and link.mention.value == "present" or not main:
                 main = list(link.levels)
-            if named and label != "percent" and (not state.lists or state.lists[-1] != named):
+            told = label != "percent" or _opens(view)
+            if named and told and (not state.lists or state.lists[-1] != named):
                 state.lists.append(named)
     if not main:
         for place in places:
@@ -1238,9 +1254,10 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
                 spoken.append(place)
                 break
         taken_up = [p for p in places if p.part == "body" and p.group is not None]
-        if len(taken_up) > 1 and not _UPTAKE.isdisjoint(view.words):
+        if (len(taken_up) > 1 or taken_up and not main) and not _UPTAKE.isdisjoint(view.words):
             main = [level for p in taken_up for level in p.levels]
-            state.lists.append([level for level in main if level])
+            if len(taken_up) > 1:
+                state.lists.append([level for level in main if level])
     for place in places:
         if place.part == "disc" and len(place.levels) == 2:
             state.disc = [level for level in place.levels if level]

@@ -551,7 +551,7 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         return Place(cue.start, cue.end, list(discs[0 if kind == "former" else -1].levels), NAMED, part="disc")
     elif kind in ("former", "latter"):
         source = [level for place in before if place.how == NAMED for level in place.levels if level]
-        counted = not {"first", "last"}.isdisjoint(view.words[cue.start : cue.end])
+        counted = not {"first", "second", "last"}.isdisjoint(view.words[cue.start : cue.end])
         if len(source) < 2 and counted and len(last_list) > 1:
             source = last_list
             if not before and len(state.lists) > 1 and set(last_list) < set(state.lists[-2]):
