@@ -324,7 +324,11 @@ def _presupposed(words: Sequence[str], lo: int, mention: Mention, *, quantifier:
         return VERBS.isdisjoint(words[mention.start : mention.end])
     at = mention.start - 1
     named = words[mention.end : mention.end + 1] == ["<level>"]
-    while at >= lo and at > mention.start - 8 and (words[at] in _NOUN_PHRASE or words[at][-2:] in ("ed", "ly")):
+    while (
+        at >= lo
+        and at > mention.start - 8
+        and (words[at] in _NOUN_PHRASE or words[at][-2:] in ("ed", "ly") or words[at] in _MORE_OR_LESS)
+    ):
         named = named or words[at] == "<level>"
         at -= 1
     if mention.start == lo and mention.label == "fracture":
@@ -336,7 +340,7 @@ def _presupposed(words: Sequence[str], lo: int, mention: Mention, *, quantifier:
     if words[at] in _DEFINITE:
         return (
             at - 1 >= lo
-            and words[at - 1] in _RELATES
+            and (words[at - 1] in _RELATES or words[at - 2 : at] == ["associated", "with"])
             or _of_either(words, at)
             or at > lo
             and words[at - 1] == "that"
@@ -373,6 +377,7 @@ def _subject_of_verb(words: Sequence[str], at: int) -> bool:
 
 _VERIFIED = frozenset("confirmed substantiated verified corroborated excluded reproduced real".split())
 _ATTRIBUTED = frozenset("show has have demonstrate exhibit contain harbor display".split())
+_MORE_OR_LESS = frozenset("milder smaller lesser slighter larger older fresher newer worse".split())
 _NOUN_PHRASE = word_list("noun_phrase")
 _DEFINITE = frozenset("the this that these those its both either each any their his her".split())
 _RELATES = word_list("relates")

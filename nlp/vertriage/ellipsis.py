@@ -63,7 +63,8 @@ def alike(
                 continue  # "small lesions of the same signal" have not collapsed
             if mention.label != "fracture" and (mention.label in said or told and not before):
                 continue
-            if not before and mention.label not in _DESCRIBED:
+            told_all = not _DITTO.isdisjoint(view.words[cue.start : cue.end]) or view.words[cue.end - 1] == "same"
+            if not before and mention.label not in (_DITTO_TOO if told_all else _DESCRIBED):
                 continue
             if unbroken and mention.label in ("fracture", "acuity"):
                 continue  # "L3 likewise has some signal but no fracture line"
@@ -78,6 +79,7 @@ def alike(
     return found
 
 
+_DITTO = frozenset(["ditto", "idem"])
 _SIGNAL = frozenset("signal stir hyperintensity edema brightness marrow".split())
 _SIGNALS = frozenset(["marrow_edema", "acuity", "marrow_replacement"])
 _UNEQUAL = frozenset("lesser smaller milder greater less more slighter lower though but although".split())
@@ -94,6 +96,7 @@ _COPIED = frozenset(
     "soft_tissue_mass convex_posterior_border".split()
 )
 _DESCRIBED = frozenset("fracture marrow_edema acuity augmented marrow_replacement osseous_destruction".split())
+_DITTO_TOO = _DESCRIBED | {"cleft", "cleft_content", "retropulsion"}
 _ALONE = frozenset(["only", "alone", "exclusively", "solely"])
 _ATTRIBUTES = frozenset(["marrow_edema", "cleft", "retropulsion"])
 
@@ -402,5 +405,6 @@ def elliptic(
         )
         if (last.negated or last.value == "absent") and cue.label == "ellipsis" and "none" not in pointed:
             continue
-        found.append((meant, [place], place.how, False))
+        mates = [p for p in places if p.chain == place.chain >= 0 and p.at > place.at and p.group is not None]
+        found.append((meant, [place, *mates], place.how, False))
     return found

@@ -1191,7 +1191,8 @@ def _opens(view: SentenceWords) -> bool:
 
 
 _TOLD = frozenset(
-    "fracture marrow_edema augmented acuity cleft retropulsion marrow_replacement osseous_destruction".split()
+    "fracture marrow_edema augmented acuity cleft cleft_content retropulsion marrow_replacement "
+    "osseous_destruction".split()
 )
 
 

@@ -144,7 +144,13 @@ def find_places(view: SentenceWords, state: Discourse) -> list[Place]:
                 continue
             if _undergone(view, cue, places):
                 continue
-            if _one_more(view, cue) or _there(view, cue) or _labelled(view, cue) or _from_there(view, cue):
+            if (
+                _goes_on(view, cue, places)
+                or _one_more(view, cue)
+                or _there(view, cue)
+                or _labelled(view, cue)
+                or _from_there(view, cue)
+            ):
                 continue
             if apposed := _apposed(view, cue, places):
                 places.append(Place(cue.start, cue.end, apposed, NAMED))
@@ -214,6 +220,16 @@ def _undergone(view: SentenceWords, cue: Mention, places: Sequence[Place]) -> bo
     """ "The T12 body has undergone further collapse": its own."""
     return view.words[cue.start - 1 : cue.start] in (["undergone"], ["sustained"], ["suffered"], ["show"]) and any(
         place.group is not None and place.part == "body" and place.end <= cue.start for place in places
+    )
+
+
+def _goes_on(view: SentenceWords, cue: Mention, places: Sequence[Place]) -> bool:
+    """ "L1 shows gas and further collapse since May": its own collapse."""
+    return (
+        view.words[cue.start] == "further"
+        and view.words[cue.end - 1] in ("collapse", "compression", "wedging", "flattening")
+        and cue.end - cue.start <= 3
+        and any(place.group is not None and place.part == "body" and place.end <= cue.start for place in places)
     )
 
 
@@ -617,7 +633,8 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         if spared is None or len(known) <= len(spared.levels):
             return None
         levels = [level for level in known if level not in spared.levels]
-        places.remove(spared)
+        if view.words[spared.end : spared.end + 2] not in ([",", "where"], [",", "which"]):
+            places.remove(spared)
         return Place(cue.start, cue.end, levels, how, spared=list(spared.levels))
     elif kind == "first":
         count = _count(view.words[cue.start : cue.end])
