@@ -777,8 +777,9 @@ def _compared(words: Sequence[str], at: int) -> bool:
     at = at if words[at] == "of" else at - 1
     if at > 2 and words[at] == "of" and words[at - 3 : at - 1] in (["the", "more"], ["the", "most"], ["the", "less"]):
         return True  # "the more recent of the two"
-    compared = words[at - 1][-2:] in ("er", "st") or words[at - 1] == "worse"
-    return at > 1 and words[at] == "of" and words[at - 2] == "the" and compared
+    if at < 2 or words[at] != "of" or words[at - 2] != "the":
+        return False
+    return words[at - 1][-2:] in ("er", "st") or words[at - 1] == "worse"
 
 
 def _last_list(before: Sequence[Place], state: Discourse) -> list[str]:
