@@ -51,7 +51,9 @@ def former(view: SentenceWords, mention: Mention) -> bool:
     colon = next((at for at, offset in enumerate(view.offsets) if offset >= label >= 0), -1)
     if _opens_in_the_past(words, mention.start) or _of_another_report(words, mention.start, colon):
         return True
-    return mention.value != "absent" and _called_former(words, mention) or _dated(words, mention)
+    if mention.value != "absent" and not mention.negated and _called_former(words, mention):
+        return True  # but "the former edema has vanished" tells of today
+    return _dated(words, mention)
 
 
 def _opens_in_the_past(words: Sequence[str], at: int) -> bool:
