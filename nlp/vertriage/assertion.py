@@ -199,12 +199,12 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             ):
                 continue  # "possible" behind a finding counts when the clause ends there
             if (
-                words[cue.start : cue.end] == ["absent"]
+                words[cue.start : cue.end] in _ATTRIBUTIVE
                 and words[cue.end : cue.end + 1]
                 and words[cue.end][0].isalpha()
                 and words[cue.end] not in _AFTER_ABSENT
             ):
-                continue  # "paraplegia with absent sensation"
+                continue  # "paraplegia with absent sensation", "a fracture with unremarkable marrow"
             if (
                 cue.label == "negation_backward"
                 and words[cue.start] == "not"
@@ -277,6 +277,7 @@ _POINTS = frozenset(["<level>", "former", "first", "upper", "other"])
 _UNREAL = frozenset("not could can may might should would if unless until to be".split())
 _PUNCTUATION = frozenset([".", ",", ";"])
 _ABSENT = frozenset(["absent", "none", "negative"])
+_ATTRIBUTIVE = (["absent"], ["unremarkable"], ["negative"], ["resolved"])
 _AFTER_ABSENT = frozenset("at in on and or but throughout here elsewhere from with as for while whereas".split())
 _FIGURES = frozenset([*"123456789", "<percent>", "<number>", "prior", "previous", "earlier", "last"])
 _PRESUMED_NEXT = frozenset("possible probable suspected questionable presumed probably possibly likely".split())
