@@ -122,6 +122,8 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
             m.value == "absent" and m.start < cue.start and cue.end <= m.end for m in view.mentions
         ):
             continue  # "L1 fracture: edema at presentation has since resolved"
+        if cue.label == "negation_backward" and words[cue.end - 1 : cue.end + 1] == ["no", "longer"]:
+            continue  # "a fracture which is no longer painful"
         if cue.label == "negation_backward" and words[cue.start - 1 : cue.start] == ["there"]:
             continue  # "... and there is no": what follows is denied
         if words[cue.start : cue.start + 3] == [":", "none", "of"]:
@@ -202,7 +204,7 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
                 words[cue.start : cue.end] in _ATTRIBUTIVE
                 and words[cue.end : cue.end + 1]
                 and words[cue.end][0].isalpha()
-                and words[cue.end] not in _AFTER_ABSENT
+                and (words[cue.end] not in _AFTER_ABSENT or words[cue.start : cue.end + 1] == ["negative", "for"])
             ):
                 continue  # "paraplegia with absent sensation", "a fracture with unremarkable marrow"
             if (
@@ -277,7 +279,7 @@ _POINTS = frozenset(["<level>", "former", "first", "upper", "other"])
 _UNREAL = frozenset("not could can may might should would if unless until to be".split())
 _PUNCTUATION = frozenset([".", ",", ";"])
 _ABSENT = frozenset(["absent", "none", "negative"])
-_ATTRIBUTIVE = (["absent"], ["unremarkable"], ["negative"], ["resolved"])
+_ATTRIBUTIVE = (["absent"], ["unremarkable"], ["negative"], ["resolved"], ["spared"])
 _AFTER_ABSENT = frozenset("at in on and or but throughout here elsewhere from with as for while whereas".split())
 _FIGURES = frozenset([*"123456789", "<percent>", "<number>", "prior", "previous", "earlier", "last"])
 _PRESUMED_NEXT = frozenset("possible probable suspected questionable presumed probably possibly likely".split())
@@ -485,6 +487,9 @@ def _forward_stop(
         if at >= start:
             stop = min(stop, at)
             break
+    if cue.start == 0 and words[0] in ("rather", "instead", "in", "without"):
+        # "Rather than a metastasis this is a fracture"
+        stop = next((at for at in range(start, stop - 1) if words[at] in _TURNS and words[at + 1] in VERBS), stop)
     relative = words[cue.start - 2 : cue.start] if cue.start > 1 else []
     if relative[-1:] and (relative[0] in ("which", "that") or relative[-1] in ("which", "that")):
         close = next((at for at in range(start, stop) if words[at] == ","), stop)
@@ -520,12 +525,14 @@ def _forward_stop(
     return min(stop, start + int(reach)) if reach else stop
 
 
+_TURNS = frozenset(["this", "it", "there", "these"])
 _FRESH = word_list("fresh_phrase")
 
 
 _PREDICATES = word_list("predicates")
 _CONCLUDES = word_list("concludes")
 _NEGATIVES = frozenset(["no", "or", "nor"])
+_FRACTURES = word_list("fracture_nouns")
 
 
 def _positive_list(words: Sequence[str], at: int, stop: int) -> bool:
@@ -539,7 +546,11 @@ def _positive_list(words: Sequence[str], at: int, stop: int) -> bool:
     denied = max((i for i in range(at) if words[i] in ("no", "without")), default=-1)
     if rest and denied >= 0 and "or" in words[denied:at]:
         return True  # "no fall or injury, leg pain": "or" has closed the list
-    return bool(rest) and rest[0] in ("<level>", "<percent>", "<disc>", "<number>")
+    if not rest or rest[0] in ("<level>", "<percent>", "<disc>", "<number>"):
+        return bool(rest)
+    # "no malignancy, compression fracture of L1": a fracture with its level
+    at_level = next((at for at in range(1, min(len(rest), 7)) if rest[at] == "<level>"), 0)
+    return at_level > 1 and rest[at_level - 1] in ("of", "at", "in") and not _FRACTURES.isdisjoint(rest[: at_level - 1])
 
 
 _TOLD = frozenset("seen noted described present reported documented demonstrated visible evident florid first".split())

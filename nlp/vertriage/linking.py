@@ -1269,6 +1269,14 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
         listed = [level for level in main if level]
         if len(listed) > 1 and _SOUND.isdisjoint(view.words) and (not state.lists or state.lists[-1] != listed):
             state.lists.append(listed)
+    if (
+        not main
+        and not links
+        and view.words[-2:-1] == ["<level>"]
+        and view.groups[-1][1].part == "body"
+        and view.words[-4:-3] in (["a"], ["the"])
+    ):
+        main = list(view.groups[-1][1].levels)[-1:]  # "... as the coronals showed a short T12. This has lost ..."
     measured = [level for link in links if link.mention.label == "percent" for level in link.levels if level]
     if len(set(measured)) > 1 and (not state.lists or set(state.lists[-1]) != set(measured)):
         state.lists.append(list(dict.fromkeys(measured)))

@@ -414,6 +414,7 @@ def _two_discs(places: Sequence[Place], cue: Mention) -> list[Place]:
     return discs if len(discs) > 1 and not bodies else []
 
 
+_BY_FRACTION = (["half"], ["a"], ["one"], ["two"], ["three"])
 _FRACTIONS = frozenset("half third quarter fifth".split())
 _ADVERBS = frozenset("currently now presently still clearly again together".split())
 _SUPERLATIVE = frozenset(
@@ -433,6 +434,8 @@ def _chained(between: Sequence[str]) -> bool:
         between = between[1:-1]  # "acute (T12, L1) and chronic (T6) fractures"
     if between[-1:] and between[-1] in ("at", "in", "for") and between[-2:-1] and between[-2] in _FRACTIONS:
         return False  # "20% at T12 and about half at L2"
+    if any(word == "by" and between[at + 1 : at + 2] in _BY_FRACTION for at, word in enumerate(between)):
+        return False  # "T12 by half, and L4 by 30%"
     depth = 0
     linked = aside = False
     for at, word in enumerate(between):
