@@ -254,6 +254,9 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
 
 def _deny_label(view: SentenceWords) -> None:
     """ "Metastases: no evidence of metastases": the label is denied with its value."""
+    if view.sentence.cells and any(view.words[at : at + 2] == ["no", "fracture"] for at in range(len(view.words))):
+        for mention in view.mentions:
+            mention.negated = mention.negated or mention.label == "fracture"
     if not view.sentence.label or ":" not in view.words:
         return
     colon = view.words.index(":")
@@ -581,7 +584,10 @@ def _backward_start(words: Sequence[str], cue: Mention, starts: Sequence[int], e
     for at in ends:
         if lo < at < cue.start:
             lo = at + 1
-    for at in range(closed - 1 if closed < cue.start - copula else cue.start - 1, lo - 1, -1):
+    last = closed - 1 if closed < cue.start - copula else cue.start - 1
+    if first == ":" and words[last] == ")" and "(" in words[:last]:
+        last = last - words[:last][::-1].index("(") - 2  # "Neurological deficit (from request): none"
+    for at in range(last, lo - 1, -1):
         if words[at] in (";", "(") or (words[at] == "." and at < cue.start - 1):
             return at + 1
         if words[at] == ")" and at < cue.start - 1:

@@ -8,6 +8,10 @@
 ``L2.HEIGHT LOSS: 15 %``                                ``L2:HEIGHT LOSS: 15 %``
 ``> T12: wedge`` on every line of a forwarded message  the line without its mark
 "Page 2 of 2, Patient: ..." in mid-sentence            the sentence goes on
+``[Known osteoporosis]   Yes``                          ``Known osteoporosis:   Yes``
+``edema [yes]  cleft [no]``                             ``edema: yes,  cleft: no,``
+``Vertebra ........ L3``, ``L3; normal``                ``Vertebra:         L3``, ``L3: normal``
+``Edema   [x]  [ ]`` under "yes   no"                   ``Edema:  yes``
 =====================================================  ================================================
 
 Everything keeps its offset: what is dropped becomes blanks, so evidence still points into the text as received.
@@ -62,6 +66,11 @@ _NUMBERED = re.compile(r"[ \t]*\d{1,2}(?=[ \t]{1,4}[A-Z][^\n]*[ \t]{2,}\S)")
 _LEADERS = re.compile(r"[ \t]*\.{3,}(?=[ \t])")
 _PAGE = re.compile(r"\bpage\s+\d{1,3}\s+of\s+\d{1,3}\b", re.IGNORECASE)
 _DIGITS = re.compile(r"\d+")
+_BRACKETED_LABEL = re.compile(r"^[ \t]*\[[A-Za-z][^\]\n]{2,40}\](?=[ \t]+\S)", re.MULTILINE)
+_BRACKETED_VALUE = re.compile(r"(?<=\w) \[(?=[^\]\n]{2,30}\])([^\]\n]*)\]")
+_DOTTED = re.compile(r"^([ \t]*[A-Za-z][\w ./-]{1,25}?)[ \t]*\.{4,}(?=[ \t]+\S)", re.MULTILINE)
+_SEMICOLON_LABEL = re.compile(r"^[ \t]*(?:th?|d|l|c)\d{1,2};(?=[ \t])", re.IGNORECASE | re.MULTILINE)
+_COLUMNS = re.compile(r"\b(yes|present|y|no|absent|n)[ \t]+(yes|present|y|no|absent|n)[ \t]*$", re.IGNORECASE)
 
 
 def plain(text: str) -> str:
@@ -75,6 +84,14 @@ def plain(text: str) -> str:
         text = _ENTITY.sub(_entity, text)
     if "\\" in text:
         text = _ESCAPE.sub(lambda match: "\n".ljust(len(match.group())), text)
+    if len(_BRACKETED_LABEL.findall(text)) > 2:
+        text = _BRACKETED_LABEL.sub(lambda match: match.group().replace("[", " ")[:-1] + ":", text)
+    if len(_BRACKETED_VALUE.findall(text)) > 3:
+        text = _BRACKETED_VALUE.sub(lambda match: f": {match.group(1)},", text)
+    if len(_DOTTED.findall(text)) > 2:
+        text = _DOTTED.sub(lambda match: (match.group(1) + ":").ljust(len(match.group())), text)
+    if len(_SEMICOLON_LABEL.findall(text)) > 1:
+        text = _SEMICOLON_LABEL.sub(lambda match: match.group()[:-1] + ":", text)
     if _KEYED.search(text):
         text = _KEYED.sub(lambda match: match.group()[:-1] + ":", text)
     if text.count("\n>") > 2:
@@ -117,7 +134,14 @@ def _ticked(text: str) -> str:
     """Leave the ticked options of a form behind their label; a label with none ticked goes too."""
     out = []
     at = 0
+    columns: tuple[str, str] | None = None
     for line in text.splitlines(keepends=True):
+        if header := _COLUMNS.search(line.rstrip("\n")):
+            columns = (header.group(1), header.group(2)) if not BOX.search(line) else columns
+        elif columns and (row := _ROW_OF_BOXES.match(line)):
+            out.append(_in_column(line, row, columns))
+            at += len(line)
+            continue
         if numbered := _NUMBERED.match(line):  # "7  Posterior wall      [x] intact"
             line = " " * numbered.end() + line[numbered.end() :]
         label = _FORM_LABEL.match(line)
@@ -127,6 +151,25 @@ def _ticked(text: str) -> str:
         out.append(line)
         at += len(line)
     return "".join(out)
+
+
+_ROW_OF_BOXES = re.compile(
+    r"(?P<label>[ \t]*[^\[\n\u2610-\u2612]*[^\s\[])[ \t]{1,}(?P<first>\[[ xX]?\]|[\u2610-\u2612])[ \t]+"
+    r"(?P<second>\[[ xX]?\]|[\u2610-\u2612])(?P<rest>[^\[\n]*)"
+)
+
+
+def _in_column(line: str, row: re.Match[str], columns: tuple[str, str]) -> str:
+    """The word of the column whose box is ticked, behind the label of the row."""
+    boxes = [BOX.match(line, row.start(name)) for name in ("first", "second")]
+    chosen = [word for word, box in zip(columns, boxes, strict=True) if box and ticked(box)]
+    value = f": {chosen[0]}" if len(chosen) == 1 else ""
+    start, end = row.end("label"), row.end("second")
+    if not chosen:
+        return re.sub(r"\S", " ", line)
+    rest = row.group("rest")
+    comma = "," if rest.strip() else ""
+    return line[:start] + (value + comma).ljust(end - start) + line[end:]
 
 
 def _label_end(line: str, end: int, boxes: list[re.Match[str]]) -> int:

@@ -1277,6 +1277,10 @@ def _advance(view: SentenceWords, places: Sequence[Place], links: Sequence[Link]
         and view.words[-4:-3] in (["a"], ["the"])
     ):
         main = list(view.groups[-1][1].levels)[-1:]  # "... as the coronals showed a short T12. This has lost ..."
+    if not main and not links and view.sentence.label and len(view.groups) == 1 and view.groups[0][1].part == "body":
+        listed = [level for level in view.groups[0][1].levels if level[0] != "S"]
+        if 1 < len(listed) <= 4 and view.words[-2:-1] == ["<level>"] and _COVERAGE.isdisjoint(view.words):
+            state.lists.append(listed)  # "Vertebrae involved: T8 and T9. STIR high in both bodies."
     measured = [level for link in links if link.mention.label == "percent" for level in link.levels if level]
     if len(set(measured)) > 1 and (not state.lists or set(state.lists[-1]) != set(measured)):
         state.lists.append(list(dict.fromkeys(measured)))
