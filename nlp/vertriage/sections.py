@@ -135,7 +135,9 @@ def find_sections(text: str, rules: SectionRules | None = None) -> list[Section]
         if findings_follow and name in _SHORT:
             blank = re.search(r"\n[ \t]*\n", folded[body:end])
             findings_follow = blank is None or len(_LEVEL.findall(folded, body + blank.end(), end)) < 3
-        if name in _SHORT and not findings_follow and not (later_findings and name != "history" and number == 0):
+        if name in _SHORT and (cut := _next_number(folded, heading, body, end)):
+            sections += [Section(name, body, cut), Section("findings", cut, end)]
+        elif name in _SHORT and not findings_follow and not (later_findings and name != "history" and number == 0):
             cut = _short_end(folded, body, end, rules, one_line=name in ("comparison", "technique"))
             sections.append(Section(name, body, cut))
             if folded[cut:end].strip():
@@ -197,6 +199,15 @@ def _history_in_prose(text: str, sections: list[Section], rules: SectionRules) -
         Section("findings", start, body.end),
         *sections[first + 1 :],
     ]
+
+
+def _next_number(text: str, heading: int, body: int, end: int) -> int:
+    """ "1. Clinical details: ... 2. Vertebrae involved: ...": the numbered field after the history's is none of it."""
+    number = re.match(r"\s*(\d{1,2})[.)]\s", text[heading:body])
+    if number is None:
+        return 0
+    following = re.compile(rf"\n[ \t]*{int(number.group(1)) + 1}[.)][ \t]+[A-Z][^:\n]{{2,40}}:").search(text, body, end)
+    return following.start() + 1 if following else 0
 
 
 def _findings_in_title(text: str, title: Section) -> list[Section]:

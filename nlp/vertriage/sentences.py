@@ -91,8 +91,31 @@ def find_sentences(text: str, sections: list[Section]) -> list[Sentence]:
         previous: tuple[int, int] | None = None
         table: list[str] = []
         columns: list[int] = []
+        turned = -1
         for number, (start, end) in enumerate(lines):
-            cells = _cells(text, start, end)  # as received: folding makes a tab one blank
+            if number <= turned:
+                continue
+            cells = _unnumbered(_cells(text, start, end))  # as received: folding makes a tab one blank
+            if rows := _turned_table(text, cells, lines[number + 1 : number + 16]):
+                if segment:
+                    _split(folded, segment, section.name, paragraph, sentences)
+                segment = previous = None
+                turned = number + len(rows)
+                for at, level in enumerate(cells):
+                    column = (("level", *level[1:]), *((row[0][0], *row[at + 1][1:]) for row in rows))
+                    sentences.append(
+                        Sentence(
+                            level[1],
+                            level[2],
+                            section.name,
+                            level[0],
+                            level[2],
+                            item=True,
+                            paragraph=paragraph,
+                            cells=column,
+                        )
+                    )
+                continue
             if header := _table_header(text, cells, lines[number + 1 : number + 4]):
                 table = header
                 columns = [lo - start for _, lo, _ in cells] if "|" not in text[start:end] else []
@@ -144,13 +167,44 @@ def _table_header(text: str, cells: list[tuple[str, int, int]], following: list[
         return []
     if any(char.isdigit() for name in names for char in name if not re.match(r"T[12]\b", name)):
         return []
-    rows = [_cells(text, start, end) for start, end in following if re.search(r"\w", text[start:end])]
+    rows = [_unnumbered(_cells(text, start, end)) for start, end in following if re.search(r"\w", text[start:end])]
     if not rows or not all(row and _LEVEL_CELL.match(row[0][0]) for row in rows):
         return []
     widths = {len(row) for row in rows}
     if widths == {len(cells)}:
         return names
     return ["Level", *names] if widths == {len(cells) + 1} else []
+
+
+def _turned_table(
+    text: str, cells: list[tuple[str, int, int]], following: list[tuple[int, int]]
+) -> list[list[tuple[str, int, int]]]:
+    """The rows of a table with a vertebra in every column, when ``cells`` are its levels and nothing else."""
+    names = [name.strip(" :-|").upper() for name, _, _ in cells]
+    if len(names) < 2 or len(set(names)) < len(names) or not all(_LEVEL_CELL.fullmatch(name) for name in names):
+        return []
+    rows = []
+    for start, end in following:
+        row = _cells(text, start, end)
+        if len(row) != len(cells) + 1 or not row[0][0][:1].isalpha() or _LEVEL_CELL.match(row[0][0]):
+            break
+        rows.append(row)
+    return rows if len(rows) > 1 else []
+
+
+def _unnumbered(cells: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
+    """A row without the number in front of its level, a heading row without the word for that number."""
+    if len(cells) < 3:
+        return cells
+    first, second = cells[0][0].strip(" :.)").lower(), cells[1][0].strip(" :.").lower()
+    counted = first.isdigit() and len(first) < 3 and _LEVEL_CELL.match(cells[1][0])
+    headed = first in _NUMBER_HEADS and second in _TABLE_HEADS
+    return cells[1:] if counted or headed else cells
+
+
+_NUMBER_HEADS = frozenset(
+    ["no", "nr", "#", "number", "id", "item", "fracture", "fx", "fracture no", "fracture nr", "fracture number", "s/n"]
+)
 
 
 def _heads(table: list[str], columns: list[int], at: list[int]) -> list[str]:
