@@ -32,6 +32,8 @@ def acuity_of(
         unnamed = level is None and link.how == EVERY and not link.levels  # nothing is named in the whole report
         if value == "progressed" or not unnamed and (level not in link.levels or link.how < FOCUS) or mention.asked:
             continue
+        if link.view.sentence.section == "addendum" and _of_the_report(link.view.words, mention):
+            continue
         if mention.negated and not mention.attrs.get("weak"):
             if value != "acute" or not _denied_age(link, fractures):
                 continue
@@ -85,6 +87,21 @@ def acuity_of(
     if augmented:
         return "chronic", []
     return None, []
+
+
+def _of_the_report(words: Sequence[str], mention: Mention) -> bool:
+    """ "No change for L1 or T6", "in retrospect a dark line" of an addendum: said of the report."""
+    said = words[mention.start : mention.end]
+    return (
+        said[:2] == ["in", "retrospect"]
+        or said[:2] == ["no", "change"]
+        and words[mention.end : mention.end + 1]
+        in (
+            ["for"],
+            ["to"],
+            ["at"],
+        )
+    )
 
 
 def _denied_age(link: Link, fractures: Mapping[int, Sequence[Link]]) -> bool:

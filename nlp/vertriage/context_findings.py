@@ -186,7 +186,9 @@ def _t_scores(views: Sequence[SentenceWords]) -> list[_Found]:
         words = view.words
         for at, word in enumerate(words):
             if (
-                word == "t"
+                word in _DENSITOMETRY
+                and words[at + 1 : at + 2] == ["-"]
+                or word == "t"
                 and (words[at + 1 : at + 2] == ["score"] or not _DENSITOMETRY.isdisjoint(words[:at]))
                 or word == "tscore"
             ):

@@ -151,6 +151,9 @@ def find_sections(text: str, rules: SectionRules | None = None) -> list[Section]
                 sections += _unheaded(
                     folded, cut, end, rules, opening=not told, before_findings=not told and following == "findings"
                 )
+        elif name == "title" and (line := folded.find("\n", body, end)) > 0 and _LEVEL.search(folded, line, end):
+            # "Exam: MRI lumbar spine" and below it fields such as "Vertebra: L3"
+            sections += [Section(name, body, line), Section("findings", line, end)]
         else:
             sections.append(Section(name, body, end))
     if sections and sections[-1].name == "title" and all(section.name in _SHORT for section in sections):
