@@ -200,6 +200,8 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
                 and words[cue.end] not in _AFTER_VALUE
             ):
                 continue  # "possible" behind a finding counts when the clause ends there
+            if words[cue.start : cue.end + 1] == ["unlikely", "to"]:
+                continue  # which denies what follows
             if (
                 words[cue.start : cue.end] in _ATTRIBUTIVE
                 and words[cue.end : cue.end + 1]

@@ -384,7 +384,8 @@ def elliptic(
             said = [m for m in mentions if m.label in labels and m.start >= cue.end][:1]
         if place is None and cue.label == "ellipsis":
             place = next((p for p in reversed(places) if p.part == "body" and p.end <= cue.start), None)
-        if place is None and cue.start == 0 and cue.label == "ellipsis" and len(state.focus) == 1:
+        alone = cue.start == 0 or not any(p.part == "body" for p in places)
+        if place is None and alone and cue.label == "ellipsis" and len(state.focus) == 1:
             place = Place(-1, -1, list(state.focus), REFERENCE)  # "It was edematous. That has now cleared."
         if (
             not said

@@ -131,7 +131,7 @@ def _dated(words: Sequence[str], mention: Mention) -> bool:
     between = words[mention.end : at] if at >= mention.end else []
     told = 0 < len(between) <= 3 and between[-1] in _TOLD
     aside = lo > 0 and words[lo - 1] == "," and words[hi : hi + 1] == [","] and len(segment) <= 8
-    return turned and (told or aside or len(segment) <= 8) or told and aside
+    return turned and (told or aside or len(segment) <= 10) or told and aside
 
 
 def _is_now_normal(words: Sequence[str], at: int) -> bool:
