@@ -12,6 +12,7 @@
 ``edema [yes]  cleft [no]``                             ``edema: yes,  cleft: no,``
 ``Vertebra ........ L3``, ``L3; normal``                ``Vertebra:         L3``, ``L3: normal``
 ``Edema   [x]  [ ]`` under "yes   no"                   ``Edema:  yes``
+``Fracture.1.Level: L3``, ``height_loss=30%``           ``Level: L3``, ``height loss:30%``
 =====================================================  ================================================
 
 Everything keeps its offset: what is dropped becomes blanks, so evidence still points into the text as received.
@@ -70,6 +71,8 @@ _BRACKETED_LABEL = re.compile(r"^[ \t]*\[[A-Za-z][^\]\n]{2,40}\](?=[ \t]+\S)", r
 _BRACKETED_VALUE = re.compile(r"(?<=\w) \[(?=[^\]\n]{2,30}\])([^\]\n]*)\]")
 _DOTTED = re.compile(r"^([ \t]*[A-Za-z][\w ./-]{1,25}?)[ \t]*\.{4,}(?=[ \t]+\S)", re.MULTILINE)
 _SEMICOLON_LABEL = re.compile(r"^[ \t]*(?:th?|d|l|c)\d{1,2};(?=[ \t])", re.IGNORECASE | re.MULTILINE)
+_PATH_KEY = re.compile(r"^[ \t]*[A-Za-z]+\.\d{1,2}\.(?=[A-Za-z]+[ \t]*[:=])", re.MULTILINE)
+_UNDERSCORED = re.compile(r"\b[A-Za-z]+(?:_[A-Za-z]+)+=")
 _COLUMNS = re.compile(r"\b(yes|present|y|no|absent|n)[ \t]+(yes|present|y|no|absent|n)[ \t]*$", re.IGNORECASE)
 
 
@@ -92,6 +95,10 @@ def plain(text: str) -> str:
         text = _DOTTED.sub(lambda match: (match.group(1) + ":").ljust(len(match.group())), text)
     if len(_SEMICOLON_LABEL.findall(text)) > 1:
         text = _SEMICOLON_LABEL.sub(lambda match: match.group()[:-1] + ":", text)
+    if len(_PATH_KEY.findall(text)) > 2:
+        text = _PATH_KEY.sub(lambda match: " " * len(match.group()), text)
+    if len(_UNDERSCORED.findall(text)) > 2:
+        text = _UNDERSCORED.sub(lambda match: match.group().replace("_", " ").replace("=", ":"), text)
     if _KEYED.search(text):
         text = _KEYED.sub(lambda match: match.group()[:-1] + ":", text)
     if text.count("\n>") > 2:

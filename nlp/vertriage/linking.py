@@ -306,6 +306,8 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
                 place.at < mention.end and place.end > mention.start for place in places
             ):
                 continue  # "above the cement construct" says where, not that this level holds cement
+        if mention.label == "augmented" and _since_the_procedure(view, mention, state):
+            continue
         found = _find(view, mention, places, starts, everything)
         if found is not None:
             if found[0].part == "elsewhere" and _contrast(mention, mentions):
@@ -444,6 +446,22 @@ def _contrast(mention: Mention, mentions: Sequence[Mention]) -> bool:
         and mention.label in _POINTED_AT
         and any(m.label == mention.label and m.end <= mention.start and not m.negated for m in mentions)
     )
+
+
+def _since_the_procedure(view: SentenceWords, mention: Mention, state: Discourse) -> bool:
+    """ "New fractures at T12 and L3 since kyphoplasty": cement is elsewhere."""
+    lead = [word for word in view.words[max(0, mention.start - 3) : mention.start] if word not in _THE_PRIOR]
+    said = {level for _, group in view.groups for level in group.levels}
+    return (
+        bool(state.treated)
+        and said.isdisjoint(state.treated)
+        and lead[-1:] in (["since"], ["after"], ["following"], ["post"])
+        and not _NEWLY.isdisjoint(view.words[: mention.start])
+    )
+
+
+_THE_PRIOR = frozenset(["the", "prior", "previous", "last", "her", "his"])
+_NEWLY = frozenset("new newly adjacent developed subsequent interval further additional fresh".split())
 
 
 def _of_another_bone(words: Sequence[str], mention: Mention) -> bool:

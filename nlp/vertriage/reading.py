@@ -93,6 +93,11 @@ def read_fractures(
 
 def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) -> dict[str, dict[Level, list[Claim]]]:
     claims: dict[str, dict[Level, list[Claim]]] = {}
+    tumor = any(
+        not (link.mention.negated or link.mention.asked)
+        for label in ("marrow_replacement", "soft_tissue_mass", "osseous_destruction")
+        for link in by_label[label]
+    )
     for label in ("marrow_edema", "cleft", "retropulsion", *MALIGNANT):
         mine: dict[Level, list[Claim]] = defaultdict(list)
         every: list[Claim] = []
@@ -120,6 +125,8 @@ def _attribute_claims(by_label: dict[str, list[Link]], levels: Sequence[str]) ->
                 continue  # the label of a paragraph
             if label == "osseous_destruction" and _broken_wall(link):
                 continue
+            if label == "convex_posterior_border" and not tumor and _measured_bulge(link):
+                continue  # "the posterior wall bulges 3 mm into the canal": a displaced wall
             if (
                 label == "marrow_replacement"
                 and mention.hedged
@@ -185,6 +192,12 @@ def _broken_wall(link: Link) -> bool:
         word[:5] in ("tumor", "metas", "lesio", "lytic", "soft", "mass", "infil", "destr", "neopl", "plasm", "myelo")
         for word in words
     )
+
+
+def _measured_bulge(link: Link) -> bool:
+    words, mention = link.view.words, link.mention
+    told = words[mention.start : mention.end + 3]
+    return "mm" in told and not any(word.startswith("convex") for word in told)
 
 
 def _clause_before(words: Sequence[str], start: int, end: int) -> Sequence[str]:
@@ -256,11 +269,17 @@ def _pedicle(link: Link) -> str | None:
     end = view.words.index(";", mention.end) if ";" in view.words[mention.end :] else len(view.words)
     if any(w in _BREAKS for w in view.words[:end]) and not any(w in _DISEASE for w in view.words[:end]):
         return None  # a fracture that runs on into the arch
+    lead = view.words[max(0, mention.start - 9) : mention.start]
+    broken = max((at for at, word in enumerate(lead) if word in _BREAKS), default=-1)
+    runs = broken >= 0 and not _RUNS.isdisjoint(lead[broken + 1 : broken + 4])
+    if runs and _DISEASE.isdisjoint([*lead[broken:], *view.words[mention.end : mention.end + 3]]):
+        return None  # "... and marrow edema, and the fracture extends through both pedicles"
     if mention.negated or best[2].negated:
         return "absent"
     return "possible" if mention.hedged or best[2].hedged else "present"
 
 
+_RUNS = frozenset("extend extending run running continue continuing pass passing traverse traversing reach go".split())
 _BREAKS = word_list("breaks")
 _DISEASE = word_list("disease")
 

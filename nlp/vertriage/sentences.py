@@ -91,6 +91,7 @@ def find_sentences(text: str, sections: list[Section]) -> list[Sentence]:
         previous: tuple[int, int] | None = None
         table: list[str] = []
         columns: list[int] = []
+        tabs = False
         turned = -1
         for number, (start, end) in enumerate(lines):
             if number <= turned:
@@ -119,12 +120,16 @@ def find_sentences(text: str, sections: list[Section]) -> list[Sentence]:
             if header := _table_header(text, cells, lines[number + 1 : number + 4]):
                 table = header
                 columns = [lo - start for _, lo, _ in cells] if "|" not in text[start:end] else []
+                tabs = text.count("\t", start, end) + 1 == len(table)
                 if segment:
                     _split(folded, segment, section.name, paragraph, sentences)
                 segment = previous = None
                 continue
             if table and len(cells) >= 2 and _LEVEL_CELL.match(cells[0][0]):
-                heads = _heads(table, columns, [lo - start for _, lo, _ in cells])
+                if tabs and "\t" in text[start:end]:  # an empty cell is a place in the row, too
+                    heads = [table[min(text.count("\t", start, lo), len(table) - 1)] for _, lo, _ in cells]
+                else:
+                    heads = _heads(table, columns, [lo - start for _, lo, _ in cells])
                 row = tuple((head, lo, hi) for head, (_, lo, hi) in zip(heads, cells, strict=True))
                 sentences.append(
                     Sentence(
