@@ -112,7 +112,7 @@ def assert_mentions(view: SentenceWords, *, history: bool = False) -> None:
     false_friends = [(c.start, c.end) for c in cues if c.label == "none"]
     # "not present on the prior study" is a word of age, not a negation of the fracture before it.
     false_friends += [(m.start, m.end) for m in view.mentions if m.label == "acuity" and m.end - m.start > 1]
-    starts = clause_starts(words)
+    starts = view.clauses = clause_starts(words)
     held_by = _held_by(view)
     ends = [c.start for c in cues if c.label == "ends"]
     excepts = [(c.start, c.end) for c in cues if c.label == "except"]

@@ -184,6 +184,8 @@ def _t_scores(views: Sequence[SentenceWords]) -> list[_Found]:
     found: list[_Found] = []
     for view in views:
         words = view.words
+        if _SCORED.isdisjoint(words):
+            continue
         for at, word in enumerate(words):
             if (
                 word in _DENSITOMETRY
@@ -288,6 +290,7 @@ def _known_malignancy(
 
 
 _DENSITOMETRY = frozenset(["dexa", "dxa", "bmd", "densitometry"])
+_SCORED = _DENSITOMETRY | {"t", "tscore"}
 _TITLE_FACT = frozenset(["staging", "restaging", "known", "follow"])
 
 

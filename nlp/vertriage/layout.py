@@ -87,17 +87,17 @@ def plain(text: str) -> str:
         text = _ENTITY.sub(_entity, text)
     if "\\" in text:
         text = _ESCAPE.sub(lambda match: "\n".ljust(len(match.group())), text)
-    if len(_BRACKETED_LABEL.findall(text)) > 2:
+    if text.count("[") > 2 and len(_BRACKETED_LABEL.findall(text)) > 2:
         text = _BRACKETED_LABEL.sub(lambda match: match.group().replace("[", " ")[:-1] + ":", text)
-    if len(_BRACKETED_VALUE.findall(text)) > 3:
+    if text.count("[") > 3 and len(_BRACKETED_VALUE.findall(text)) > 3:
         text = _BRACKETED_VALUE.sub(lambda match: f": {match.group(1)},", text)
-    if len(_DOTTED.findall(text)) > 2:
+    if "...." in text and len(_DOTTED.findall(text)) > 2:
         text = _DOTTED.sub(lambda match: (match.group(1) + ":").ljust(len(match.group())), text)
-    if len(_SEMICOLON_LABEL.findall(text)) > 1:
+    if text.count(";") > 1 and len(_SEMICOLON_LABEL.findall(text)) > 1:
         text = _SEMICOLON_LABEL.sub(lambda match: match.group()[:-1] + ":", text)
-    if len(_PATH_KEY.findall(text)) > 2:
+    if ".1." in text and len(_PATH_KEY.findall(text)) > 2:
         text = _PATH_KEY.sub(lambda match: " " * len(match.group()), text)
-    if len(_UNDERSCORED.findall(text)) > 2:
+    if "=" in text and len(_UNDERSCORED.findall(text)) > 2:
         text = _UNDERSCORED.sub(lambda match: match.group().replace("_", " ").replace("=", ":"), text)
     if _KEYED.search(text):
         text = _KEYED.sub(lambda match: match.group()[:-1] + ":", text)

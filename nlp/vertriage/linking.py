@@ -285,7 +285,7 @@ def _link_sentence(view: SentenceWords, places: list[Place], state: Discourse, o
         and not any(cue.label in ("alike", "ellipsis", "gapping") for cue in view.cues)
     ):
         return links
-    starts = clause_starts(view.words)
+    starts = clause_starts(view.words) if view.clauses is None else view.clauses
     everything = sorted(mentions + percents, key=lambda m: m.start)
     history = view.sentence.section == "history"
     chosen: list[Chosen] = []
@@ -880,12 +880,15 @@ def _extent(words: Sequence[str], place: Place) -> bool:
 _IN_THE_CANAL = frozenset(["soft_tissue_mass", "convex_posterior_border", "retropulsion"])
 
 
+_COMPARED_BY = frozenset(["at", "of", "than", "to", "with", "from"])
 _AGAINST = frozenset(["against", "versus", "vs", "than", "compared"])
 _CONTIGUOUS = (["contiguous", "from"], ["contiguous", "with"], ["continuous", "from"], ["continuous", "with"])
 
 
 def _by_comparison(words: Sequence[str], place: Place) -> bool:
     """ "L1, in contrast to T11, is wedged", "20% lower than L2 and L4": the other is what it is measured by."""
+    if place.at == 0 or words[place.at - 1] not in _COMPARED_BY:
+        return False
     lead = words[max(0, place.at - 3) : place.at]
     if lead[-1:] == ["at"] and not _AGAINST.isdisjoint(words[max(0, place.at - 5) : place.at - 1]):
         return "mm" in lead  # "16 mm as against 27 mm at L2"
@@ -901,9 +904,12 @@ def _by_comparison(words: Sequence[str], place: Place) -> bool:
 
 def _put_aside(words: Sequence[str], place: Place) -> bool:
     """ "L1, but not L3, is bright", "L2 is fractured but, unlike T12, not edematous": the other is only set against."""
-    close = words[place.end : place.end + 1] == [","]
+    if place.end >= len(words) or words[place.end] != "," or not place.at:
+        return False
     lead = words[max(0, place.at - 3) : place.at]
-    return close and (lead == [",", "but", "not"] or lead[-2:] in ([",", "unlike"], [",", "not"]))
+    return words[place.at - 1] in ("not", "unlike") and (
+        lead == [",", "but", "not"] or lead[-2:] in ([",", "unlike"], [",", "not"])
+    )
 
 
 def _contrasted(words: Sequence[str], place: Place) -> bool:

@@ -185,8 +185,10 @@ def _turned_table(
     text: str, cells: list[tuple[str, int, int]], following: list[tuple[int, int]]
 ) -> list[list[tuple[str, int, int]]]:
     """The rows of a table with a vertebra in every column, when ``cells`` are its levels and nothing else."""
+    if len(cells) < 2 or not _LEVEL_CELL.match(cells[0][0]):
+        return []
     names = [name.strip(" :-|").upper() for name, _, _ in cells]
-    if len(names) < 2 or len(set(names)) < len(names) or not all(_LEVEL_CELL.fullmatch(name) for name in names):
+    if len(set(names)) < len(names) or not all(_LEVEL_CELL.fullmatch(name) for name in names):
         return []
     rows = []
     for start, end in following:

@@ -78,6 +78,8 @@ class SentenceWords:
     """Character offset of every word."""
     cues: list[Mention] = field(default_factory=list)
     """ConText cues and references, kept apart from the findings they act on."""
+    clauses: list[int] | None = None
+    """Where its clauses begin, once assertion has asked."""
 
 
 CUES = frozenset(

@@ -47,6 +47,8 @@ def former(view: SentenceWords, mention: Mention) -> bool:
         mention: one finding of it, with assertion applied.
     """
     words = view.words
+    if _TELLTALE.isdisjoint(words):
+        return False
     label = view.sentence.label_end if view.sentence.label else -1
     colon = next((at for at, offset in enumerate(view.offsets) if offset >= label >= 0), -1)
     if _opens_in_the_past(words, mention.start) or _of_another_report(words, mention.start, colon):
@@ -54,6 +56,17 @@ def former(view: SentenceWords, mention: Mention) -> bool:
     if mention.value != "absent" and not mention.negated and _called_former(words, mention):
         return True  # but "the former edema has vanished" tells of today
     return _dated(words, mention)
+
+
+_TELLTALE = (
+    PRIOR_STUDY
+    | _EVENTS
+    | _MONTHS
+    | _SEASONS
+    | _PRESENT
+    | frozenset("ago then former formerly beforehand time when old external referring first <number>".split())
+)
+"""Without one of these words no sentence speaks of an earlier study."""
 
 
 def _opens_in_the_past(words: Sequence[str], at: int) -> bool:
