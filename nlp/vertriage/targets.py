@@ -222,6 +222,11 @@ def sentence_words(
             elif word == "." and words and (words[-1] in _SHORTENED or words[-1] == "<level>") and at + 1 < hi:
                 at += 1
                 continue
+            elif word in _ARROWS:
+                if words and words[-1] == _ARROWS[word]:
+                    at += 1
+                    continue  # "uptake ↑↑"
+                word = _ARROWS[word]
             elif word == "+":
                 ends = at + 1 >= hi or spelled[at + 1] in _VALUE_ENDS
                 word = "<pos>" if ends and words and words[-1][0].isalpha() else "and"
@@ -266,6 +271,12 @@ def sentence_words(
             word = "approximately"  # "ca. 4 m"
         elif word == "may" and _month(kind, spelled, words, at, hi):
             word = "april"  # a month, and not the verb
+        elif word == "s" and words[-1:] == ["#"] and end[at - 1] == start[at]:
+            result.plural.add(len(words) - 1)  # "#s T4-6"
+            at += 1
+            continue
+        elif tokens.raw[at] in _PROCEDURES and spelled[at + 1 : at + 2] != ["shunt"]:
+            word = _PROCEDURES[tokens.raw[at]]
         elif word == "mm" and tokens.raw[at] == "MM" and (at == lo or kind[at - 1] != NUMBER):
             word = "myeloma"
         elif word in _COUNTED and tokens.raw[at][-1] in "sS":
@@ -289,6 +300,11 @@ def _month(kind: Sequence[int], spelled: Sequence[str], words: Sequence[str], at
         and (before[0] == "<number>" or before[0].isdigit())
         and words[-2:-1] in (["on"], ["of"], ["from"], ["dated"], ["the"], ["since"], ["to"], ["with"])
     )
+
+
+_ARROWS = {"\u2191": "increased", "\u2193": "decreased"}
+_PROCEDURES = {"VP": "vertebroplasty", "KP": "kyphoplasty", "BKP": "kyphoplasty", "PVP": "vertebroplasty"}
+_PROCEDURES["PKP"] = "kyphoplasty"
 
 
 def _calcium(spelled: Sequence[str], words: Sequence[str], at: int, hi: int) -> bool:
@@ -519,7 +535,13 @@ def _in_percent_list(tokens: Tokens, spelled: Sequence[str], at: int, hi: int) -
     while step + 1 < hi and seen < 8:
         if spelled[step] not in _BETWEEN_NUMBERS:
             return False
-        while step < hi and (spelled[step] in _BETWEEN_NUMBERS or spelled[step] == "."):
+        while step < hi and (
+            spelled[step] in _BETWEEN_NUMBERS
+            or spelled[step] == "."
+            or tokens.kind[step] == LEVEL
+            and at > 0
+            and tokens.kind[at - 1] == LEVEL  # "T6 20, T7 40, T9 25 %"
+        ):
             step += 1
         if step >= hi or tokens.kind[step] != NUMBER:
             return False
