@@ -512,6 +512,8 @@ def _forward_stop(
             return at
         if word == "," and words[at + 1 : at + 2] == ["no"]:
             return at  # which speaks for itself
+        if word == "," and words[at + 1 : at + 2] == ["and"] and words[cue.start : cue.end] == ["not"]:
+            return at  # "normal marrow not being left, and high signal on STIR"
         if word == "," and words[at + 1 : at + 2] == words[start : start + 1]:
             return at  # "no edema in June, edema today"
         if word in ("and", ",") and at + 1 < stop and (words[at + 1] in _FRESH or words[at + 2 : at + 3] == ["mm"]):

@@ -466,7 +466,7 @@ def _list(tokens: Tokens, words: list[str], at: int, first: str) -> LevelGroup:
                 break
             levels.append(nxt)
             marks.append(step)
-            joined = _RANK.get(nxt, 0) - _RANK.get(levels[-2], 0) in (1, 2) and nxt[0] != "C" or nxt[0] in "CS"
+            joined = _RANK.get(nxt, 0) - _RANK.get(levels[-2], 0) == 1 and nxt[0] != "C" or nxt[0] in "CS"
             third = words[step + 1 : step + 2] == ["/"] and step + 2 < size and tokens.kind[step + 2] == LEVEL
             joined = joined and not third  # "cement in T12/L1/L3"
             listed = not joined

@@ -468,6 +468,8 @@ def _chained(between: Sequence[str]) -> bool:
 def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discourse) -> Place | None:
     """Resolve "both", "the latter", "the remaining fractures" ... from what was named before."""
     kind = cue.value
+    before = [p for p in places if p.at < cue.start and p.part == "body" and p.levels and None not in p.levels]
+    before.sort(key=lambda place: place.at)
     if cue.end - cue.start == 1 and view.words[cue.start] in (
         "both",
         "each",
@@ -500,6 +502,10 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         return None  # "T11 shows no edema, and neither does the L1 fracture"
     if view.words[cue.start - 1 : cue.end] == ["at", "all"]:
         return None  # "no signal change at all"
+    if view.words[cue.end - 1] == "each" and view.words[cue.end : cue.end + 2] == ["of", "<level>"]:
+        return None  # "20% at each of L1 and L4"
+    if view.words[cue.start - 1 : cue.end] == [",", "each"] and not before and any(p.group for p in places):
+        return None  # "Endplate fractures, each with 10% height loss, are present at T10 and L1"
     if kind == "this" and view.words[cue.end : cue.end + 1] == ["("] and any(p.at == cue.end + 1 for p in places):
         return None  # "the compressed bodies (T10, T12, L2)"
     if kind in ("both", "these") and _compared(view.words, cue.start):
@@ -510,8 +516,6 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         return None  # "T12 is the most recent of them"
     if view.words[cue.start - 1 : cue.start] == ["between"] and cue.start:
         return None  # "T8, between them"
-    before = [p for p in places if p.at < cue.start and p.part == "body" and p.levels and None not in p.levels]
-    before.sort(key=lambda place: place.at)
     in_sentence: list[str] = []
     for place in before:
         in_sentence += [level for level in place.levels if level and level not in in_sentence]
@@ -570,6 +574,8 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         return Place(cue.start, cue.end, list(discs[0 if kind == "former" else -1].levels), NAMED, part="disc")
     elif kind in ("former", "latter"):
         source = [level for place in before if place.how == NAMED for level in place.levels if level]
+        if len(last_list) == 2 and before and before[-1].group is not None:
+            source = last_list  # "L1 ..., whereas in D12 and in L3 ..., of 20% the first and of 30% the second"
         counted = not {"first", "second", "last"}.isdisjoint(view.words[cue.start : cue.end])
         if len(source) < 2 and counted and len(last_list) > 1:
             source = last_list

@@ -269,9 +269,9 @@ def _pedicle(link: Link) -> str | None:
     end = view.words.index(";", mention.end) if ";" in view.words[mention.end :] else len(view.words)
     if any(w in _BREAKS for w in view.words[:end]) and not any(w in _DISEASE for w in view.words[:end]):
         return None  # a fracture that runs on into the arch
-    lead = view.words[max(0, mention.start - 9) : mention.start]
+    lead = view.words[max(0, mention.start - 30) : mention.start]
     broken = max((at for at, word in enumerate(lead) if word in _BREAKS), default=-1)
-    runs = broken >= 0 and not _RUNS.isdisjoint(lead[broken + 1 : broken + 4])
+    runs = broken >= 0 and not _RUNS.isdisjoint(lead[broken + 1 :])
     if runs and _DISEASE.isdisjoint([*lead[broken:], *view.words[mention.end : mention.end + 3]]):
         return None  # "... and marrow edema, and the fracture extends through both pedicles"
     if mention.negated or best[2].negated:
