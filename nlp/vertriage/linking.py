@@ -1097,6 +1097,11 @@ def _whole(place: Place, places: Sequence[Place], mention: Mention, view: Senten
         and "with" in view.words[place.end : mention.start]
     ):
         return [place]  # each of the list has its own "with ..."
+    if mention.label in ("retropulsion", "cleft") and place is chain[-1] and chain[0] is not place:
+        own = view.words[place.end : place.end + 1]
+        singular = own in (["burst"], ["#"], ["fracture"], ["collapse"]) and place.end not in view.plural
+        if singular and view.words[mention.start - 1] in ("with", "a", "and") and "with" in view.words[place.end :]:
+            return [place]  # "T4-6 wedges and L1 burst with retropulsion"
     if mention.label == "percent" and any(
         chain[0].at < p.at < chain[-1].at and p.at != mention.start for p in view.percents
     ):

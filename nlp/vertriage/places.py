@@ -325,7 +325,7 @@ def _fracture_pair(view: SentenceWords, at: int) -> bool:
             and (
                 any(w in ("of", "at", "involving", "in", "affecting") for w in gap)
                 or not gap
-                and mention.label == "injury"
+                and (mention.label == "injury" or mention.end - 1 in view.plural)
             )
             and not any(w in BLOCKS or w in ("disc", "level", "junction") for w in gap)
         ):

@@ -257,6 +257,8 @@ def _headings(text: str, rules: SectionRules) -> list[tuple[SectionName, int, in
         opening = _MARKS.match(text, at).end()  # type: ignore[union-attr]
         line = rules.line.get(text[opening : opening + 1].lower())
         match = line.match(text, at) if line is not None else None
+        if match is not None and match.group("h") == "C" and _BY_REGION.search(text, match.end()):
+            continue  # "C: no injury", "T: wedge fractures": the regions of the spine
         if match is not None and (
             match.group("eol") is None or match.group("h")[0].isupper() and not _wrapped(text, at, match.group("eol"))
         ):
@@ -381,6 +383,21 @@ def _unheaded(
                     continue
             asks = len(body) < 420 and text[hi:end].strip() and _ASKS.search(body)
             if (
+                not asks
+                and sections
+                and sections[-1].name == "title"
+                and sections[-1].end == lo
+                and text[hi:end].strip()
+            ):
+                # "MR whole spine. Ca breast 2016, off legs 24 h." and below it, behind a blank line, what was found
+                line = body.strip()
+                asks = (
+                    "\n" not in line
+                    and len(line) < 300
+                    and _REFERS.search(line)
+                    and not _TELLS.search(_ASKED.sub("", line))
+                )
+            if (
                 asks
                 or len(body) < 420
                 and rules.technique_line.match(text, hi, end)
@@ -404,6 +421,14 @@ def _unheaded(
     return sections
 
 
+_BY_REGION = re.compile(r"^[ \t]*[TL][ \t]*:", re.MULTILINE)
+_REFERS = re.compile(
+    r"\bpain\b|\blbp\b|\bca\b|\bcancer\b|\bknown\b|\bpost\b|\bhx\b|/(?:52|12|7)\b|\b\d{2}\s?[mf]\b|\boff legs\b", re.I
+)
+_ASKED = re.compile(r"\?\s?[\w#]+")
+_TELLS = re.compile(
+    r"\b(?:fractured?s?|collapsed?|wedg\w+|o?edema|intact|normal|preserved|retropuls\w+|height|cleft)\b|#", re.I
+)
 _ASKS = re.compile(r"(?:^|\s)\?\s?[a-z]{3}|[a-z]\?\s*$")
 """Of a referral: "?collapse", or a question at its end."""
 
