@@ -504,7 +504,8 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         return None  # "no signal change at all"
     if view.words[cue.end - 1] == "each" and view.words[cue.end : cue.end + 2] == ["of", "<level>"]:
         return None  # "20% at each of L1 and L4"
-    if view.words[cue.start - 1 : cue.end] == [",", "each"] and not before and any(p.group for p in places):
+    told_of = view.words[cue.start - 1 : cue.end] in ([",", "each"], ["and", "each"])
+    if told_of and not before and any(p.group for p in places):
         return None  # "Endplate fractures, each with 10% height loss, are present at T10 and L1"
     if kind == "this" and view.words[cue.end : cue.end + 1] == ["("] and any(p.at == cue.end + 1 for p in places):
         return None  # "the compressed bodies (T10, T12, L2)"
@@ -574,7 +575,7 @@ def _refer(view: SentenceWords, cue: Mention, places: list[Place], state: Discou
         return Place(cue.start, cue.end, list(discs[0 if kind == "former" else -1].levels), NAMED, part="disc")
     elif kind in ("former", "latter"):
         source = [level for place in before if place.how == NAMED for level in place.levels if level]
-        if len(last_list) == 2 and before and before[-1].group is not None:
+        if len(last_list) == 2 and any(place.group is not None for place in before):
             source = last_list  # "L1 ..., whereas in D12 and in L3 ..., of 20% the first and of 30% the second"
         counted = not {"first", "second", "last"}.isdisjoint(view.words[cue.start : cue.end])
         if len(source) < 2 and counted and len(last_list) > 1:
