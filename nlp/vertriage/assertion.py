@@ -11,7 +11,7 @@ reaches forward or backward to the end of its clause, to a word that ends its re
 
 medspaCy's ``ConText`` reads the same kind of rules. It is not used here because a rule broken over two lines does not
 match, and because its reach ends only at words listed in the rules, not where the clause ends ("no cleft, T10 shows a
-new fracture"). Speed is the lesser reason: 5.0 ms a report with its own rules, 0.4 with ours, 0.2 here (``python -m
+new fracture"). Speed is the lesser reason: 4.8 ms a report with its own rules, 0.4 with ours, 0.2 here (``python -m
 benchmarks.components``).
 """
 
