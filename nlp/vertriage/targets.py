@@ -275,7 +275,7 @@ def sentence_words(
             result.plural.add(len(words) - 1)  # "#s T4-6"
             at += 1
             continue
-        elif tokens.raw[at] in _PROCEDURES and spelled[at + 1 : at + 2] != ["shunt"]:
+        elif tokens.raw[at] in _PROCEDURES and _NOT_CEMENT.isdisjoint(spelled[at + 1 : at + 3]):
             word = _PROCEDURES[tokens.raw[at]]
         elif word == "mm" and tokens.raw[at] == "MM" and (at == lo or kind[at - 1] != NUMBER):
             word = "myeloma"
@@ -305,6 +305,7 @@ def _month(kind: Sequence[int], spelled: Sequence[str], words: Sequence[str], at
 _ARROWS = {"\u2191": "increased", "\u2193": "decreased"}
 _PROCEDURES = {"VP": "vertebroplasty", "KP": "kyphoplasty", "BKP": "kyphoplasty", "PVP": "vertebroplasty"}
 _PROCEDURES["PKP"] = "kyphoplasty"
+_NOT_CEMENT = frozenset(["shunt", "catheter", "drain"])  # ventriculoperitoneal
 
 
 def _calcium(spelled: Sequence[str], words: Sequence[str], at: int, hi: int) -> bool:
