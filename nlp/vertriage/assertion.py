@@ -560,7 +560,7 @@ def _positive_list(words: Sequence[str], at: int, stop: int) -> bool:
     return at_level > 1 and rest[at_level - 1] in ("of", "at", "in") and not _FRACTURES.isdisjoint(rest[: at_level - 1])
 
 
-_TOLD = frozenset("seen noted described present reported documented demonstrated visible evident florid first".split())
+_TOLD = word_list("told")
 
 
 def _aside(words: Sequence[str], end: int) -> int:

@@ -300,8 +300,8 @@ def _owned(words: Sequence[str], mention: Mention) -> bool:
     return words[mention.start] not in _ANY_TUMOR and not _OWNERS.isdisjoint(owner) and "with" not in owner
 
 
-_ANY_TUMOR = frozenset("tumor neoplasm primary malignancy metastasis metastatic neoplasia".split())
-_OWNERS = frozenset("lady gentleman patient woman man her his their known".split())
+_ANY_TUMOR = word_list("any_tumor")
+_OWNERS = word_list("owners")
 
 
 def _stated_as_fact(words: Sequence[str], mention: Mention) -> bool:

@@ -80,7 +80,7 @@ def alike(
 
 
 _DITTO = frozenset(["ditto", "idem"])
-_SIGNAL = frozenset("signal stir hyperintensity edema brightness marrow".split())
+_SIGNAL = word_list("signal_words")
 _SIGNALS = frozenset(["marrow_edema", "acuity", "marrow_replacement"])
 _UNEQUAL = frozenset("lesser smaller milder greater less more slighter lower though but although".split())
 _NOTHING_MORE = (["."], [";"], [","], [], ["either"], ["so"], ["now"], ["today"])

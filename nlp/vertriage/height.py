@@ -168,7 +168,7 @@ def height_loss(view: SentenceWords, at: int, value: float, *, named: bool) -> f
 
 
 _ROUGHLY = frozenset("about approximately around some roughly nearly almost circa just an estimated".split())
-_CANAL = frozenset(["canal", "diameter", "sac", "foramen"])
+_CANAL = word_list("canal_words")
 _STANDS = frozenset(["is", "are", "was", "be", "at"])
 
 
@@ -187,7 +187,7 @@ def _share_of_the_body(before: Sequence[str], after: Sequence[str]) -> bool:
     )
 
 
-_DISEASED = frozenset("replaced infiltrated occupied involved destroyed affected edematous".split())
+_DISEASED = word_list("share_of_body")
 _MEASURES = frozenset(["measure", "measures", "stand", "stands", "at"])
 _WHOLE = frozenset(["expected", "normal", "original", "neighbor", "neighboring", "adjacent"])
 

@@ -107,7 +107,7 @@ def find_places(view: SentenceWords, state: Discourse) -> list[Place]:
         part = group.part
         if view.words[at - 1 : at] and view.words[at - 1] in _LENT and "volume" in view.words[max(0, at - 3) : at]:
             continue  # "partial volume from T7"
-        if part == "body" and view.words[at - 1 : at] == ["process"] or view.words[at - 2 : at] in _OF_PROCESS:
+        if part == "body" and view.words[at - 1 : at] == ["process"] or _of_a_process(view.words, at):
             part = "process"  # "fractured left transverse processes L1 to L3"
         if part == "disc" and group.joined and _fracture_pair(view, at):
             part = "body"
@@ -175,7 +175,11 @@ def find_places(view: SentenceWords, state: Discourse) -> list[Place]:
 
 
 _LENT = frozenset(["from", "with", "of"])
-_OF_PROCESS = (["process", "of"], ["process", "at"], ["process", "from"], ["lamina", "of"], ["pars", "of"])
+_OF_PROCESS = _PROCESS_WORDS - {"rib", "facet"}
+
+
+def _of_a_process(words: Sequence[str], at: int) -> bool:
+    return at > 1 and words[at - 2] in _OF_PROCESS and words[at - 1] in ("of", "at", "from")
 
 
 def _bracketed(view: SentenceWords, cue: Mention, at: int) -> bool:

@@ -95,6 +95,8 @@ class SectionRules:
         self.patient_sentence = re.compile(content["patient_sentence"], re.IGNORECASE)
         self.history_sentence = re.compile(content["history_sentence"], re.IGNORECASE)
         self.technique_line = re.compile(content["technique_line"], re.IGNORECASE)
+        self.referral_words = re.compile(content["referral_words"], re.IGNORECASE)
+        self.finding_words = re.compile(content["finding_words"], re.IGNORECASE)
         self.line_start_only = frozenset(content["line_start_only"])
         self.form_field = re.compile(content["form_field"], re.IGNORECASE)
         self.exam_prose = re.compile(content["exam_prose"], re.IGNORECASE)
@@ -394,8 +396,8 @@ def _unheaded(
                 asks = (
                     "\n" not in line
                     and len(line) < 300
-                    and _REFERS.search(line)
-                    and not _TELLS.search(_ASKED.sub("", line))
+                    and rules.referral_words.search(line)
+                    and not rules.finding_words.search(_ASKED.sub("", line))
                 )
             if (
                 asks
@@ -422,13 +424,7 @@ def _unheaded(
 
 
 _BY_REGION = re.compile(r"^[ \t]*[TL][ \t]*:", re.MULTILINE)
-_REFERS = re.compile(
-    r"\bpain\b|\blbp\b|\bca\b|\bcancer\b|\bknown\b|\bpost\b|\bhx\b|/(?:52|12|7)\b|\b\d{2}\s?[mf]\b|\boff legs\b", re.I
-)
 _ASKED = re.compile(r"\?\s?[\w#]+")
-_TELLS = re.compile(
-    r"\b(?:fractured?s?|collapsed?|wedg\w+|o?edema|intact|normal|preserved|retropuls\w+|height|cleft)\b|#", re.I
-)
 _ASKS = re.compile(r"(?:^|\s)\?\s?[a-z]{3}|[a-z]\?\s*$")
 """Of a referral: "?collapse", or a question at its end."""
 

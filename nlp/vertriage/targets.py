@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vertriage.levels import LevelGroup
-from vertriage.lexicon import Entry, Lexicon, shipped
+from vertriage.lexicon import Entry, Lexicon, shipped, word_list
 from vertriage.sentences import Sentence
 from vertriage.tokenizer import LEVEL, MARK, NUMBER, Tokens
 
@@ -303,9 +303,10 @@ def _month(kind: Sequence[int], spelled: Sequence[str], words: Sequence[str], at
 
 
 _ARROWS = {"\u2191": "increased", "\u2193": "decreased"}
-_PROCEDURES = {"VP": "vertebroplasty", "KP": "kyphoplasty", "BKP": "kyphoplasty", "PVP": "vertebroplasty"}
-_PROCEDURES["PKP"] = "kyphoplasty"
-_NOT_CEMENT = frozenset(["shunt", "catheter", "drain"])  # ventriculoperitoneal
+_PROCEDURES = dict.fromkeys(word_list("vertebroplasty_letters"), "vertebroplasty") | dict.fromkeys(
+    word_list("kyphoplasty_letters"), "kyphoplasty"
+)
+_NOT_CEMENT = word_list("not_cement")
 
 
 def _calcium(spelled: Sequence[str], words: Sequence[str], at: int, hi: int) -> bool:
@@ -319,8 +320,8 @@ def _calcium(spelled: Sequence[str], words: Sequence[str], at: int, hi: int) -> 
     )
 
 
-_MEASURED_CALCIUM = frozenset("corrected adjusted serum total ionized ionised high raised elevated low normal".split())
-_CALCIUM_VALUES = frozenset("normal raised high elevated low level mmol".split())
+_MEASURED_CALCIUM = word_list("measured_calcium")
+_CALCIUM_VALUES = word_list("calcium_values")
 
 
 def _stated_percent(

@@ -33,7 +33,7 @@ _STUDY = word_list("study")
 _UNITS = frozenset("day week month year".split())
 _LASTING = word_list("lasting")
 _COMPARES = frozenset("since than from to with as unlike until after versus vs over like new".split())
-_TOLD = frozenset("seen noted described present reported documented demonstrated visible evident found shown".split())
+_TOLD = word_list("told")
 _NOT = frozenset("not no never without".split())
 _TURNS = frozenset("now today currently presently is are has have but absent gone normal resolved none no".split())
 _SUBORDINATE = frozenset("but while whereas although though however ; : ( )".split())
@@ -158,7 +158,7 @@ def _is_now_normal(words: Sequence[str], at: int) -> bool:
     )
 
 
-_SETTLED = frozenset("normal isointense absent gone none no resolved dark suppressed clear quiet".split())
+_SETTLED = word_list("settled")
 
 
 def _segment(words: Sequence[str], mention: Mention) -> tuple[int, int]:

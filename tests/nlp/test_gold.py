@@ -41,11 +41,15 @@ FLOORS = {
 """F1 of each feature, a little under what was measured."""
 
 
+def evaluated(folder: Path, reader: Reader) -> Evaluation:
+    files = sorted(folder.glob("*.jsonl"))
+    assert files, f"no annotated reports in {folder}"
+    return evaluate(load_gold(files), reader.read)
+
+
 @pytest.fixture(scope="module")
 def result(reader: Reader) -> Evaluation:
-    files = sorted(GOLD.glob("*.jsonl"))
-    assert files, f"no annotated reports in {GOLD}"
-    return evaluate(load_gold(files), reader.read)
+    return evaluated(GOLD, reader)
 
 
 @pytest.mark.parametrize("feature", FLOORS)
@@ -78,9 +82,7 @@ FURTHER = {
 
 @pytest.fixture(scope="module")
 def further(reader: Reader) -> Evaluation:
-    files = sorted((GOLD / "fresh").glob("*.jsonl"))
-    assert files, f"no annotated reports in {GOLD / 'fresh'}"
-    return evaluate(load_gold(files), reader.read)
+    return evaluated(GOLD / "fresh", reader)
 
 
 @pytest.mark.parametrize("feature", FURTHER)

@@ -171,3 +171,9 @@ def test_every_character_keeps_its_place(text: str) -> None:
     for at, char in enumerate(text):
         if char.isdigit():
             assert folded[at] in (char, " ")
+
+
+def test_placeholders_of_what_was_taken_out_are_no_values() -> None:
+    text = "Seen by Dr [NAME] on [DATE] at [PLACE] with [NAME]; MRI of [**2012-3-4**]."
+    assert plain(text) == text
+    assert plain("edema [yes]  cleft [no]  loss [30%]  wall [2 mm]").startswith("edema: yes,  cleft: no,")
